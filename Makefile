@@ -1,0 +1,98 @@
+# Echolon: a PGXS build, and the commands of the project.
+#
+#   make && make install        build and install into the PostgreSQL of PG_CONFIG
+#   make installcheck           pg_regress on a running server that has it installed
+#   make prove_installcheck     TAP tests (crash, standby, dump, …); not as root
+#   make demo, make demo-stop   a private server with data, models and predictions
+#   make test                   everything; installs what is missing on Debian and Ubuntu
+#   make unit                   the learner alone, under sanitizers, without a server
+#   make accuracy               scores against scikit-learn's on nine data sets
+#   make docs                   docs/reference.md from the COMMENTs
+#   make dist                   the release archive for PGXN
+#
+# The version stands in echolon.control and META.json (a test compares them).
+
+# The folder of this file, "./" in place, for builds outside of the tree.
+here := $(dir $(lastword $(MAKEFILE_LIST)))
+
+EXTENSION = echolon
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(here)echolon.control)
+
+MODULE_big = echolon
+# The naive twin is for the unit tests only.
+SRCS := $(patsubst $(here)%,%,$(filter-out %/naive.c,$(wildcard $(here)src/*.c $(here)src/*/*.c)))
+OBJS = $(SRCS:.c=.o)
+
+# The parts of the script, in the order of who uses whom.
+SQL_PARTS = src/prologue.sql src/model/model.sql src/train/train.sql \
+	src/predict/predict.sql src/predict/evaluate.sql
+DATA_built = echolon--$(EXTVERSION).sql
+
+REGRESS = $(sort $(patsubst $(here)sql/%.sql,%,$(wildcard $(here)sql/*.sql)))
+REGRESS_OPTS = --load-extension=echolon
+
+# -ffp-contract=off: a fused multiply-add rounds differently, and a model must
+# have the same bits on every machine.  No fast-math for the same reason.
+PG_CPPFLAGS = -I$(here)src
+PG_CFLAGS = -std=gnu11 -O3 -ffp-contract=off -Wno-declaration-after-statement $(WERROR)
+# Bitcode would be built without these flags, and need clang.
+override with_llvm := no
+
+EXTRA_CLEAN = echolon--*.sql tmp_check
+
+# What the first "make" shows must be PGXS's all, and it must not fail to be
+# read where there is no PostgreSQL yet: "make test" installs one.
+all:
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(wildcard $(PGXS)),)
+include $(PGXS)
+
+echolon--$(EXTVERSION).sql: $(SQL_PARTS) echolon.control
+	cat $(filter %.sql,$^) > $@
+
+# PGXS tracks no headers: rebuild all when one changes.
+$(OBJS): $(wildcard $(here)src/*.h $(here)src/*/*.h)
+# A build outside of the tree needs the folders of the objects.
+$(shell mkdir -p $(sort $(dir $(OBJS))))
+
+prove_installcheck:
+	rm -rf '$(CURDIR)/tmp_check'
+	cd '$(srcdir)' && TESTDIR='$(CURDIR)' TESTDATADIR='$(CURDIR)/tmp_check' \
+		TESTLOGDIR='$(CURDIR)/tmp_check/log' PATH="$(bindir):$$PATH" PGPORT='6$(DEF_PGPORT)' \
+		PG_REGRESS='$(top_builddir)/src/test/regress/pg_regress' \
+		prove -I '$(top_builddir)/src/test/perl' $(PROVE_FLAGS) \
+		$(if $(PROVE_TESTS),$(PROVE_TESTS),test/tap/*.pl)
+else
+all install uninstall installcheck prove_installcheck clean distclean:
+	@echo 'No PostgreSQL to build for: "$(PG_CONFIG) --pgxs" names no file.' >&2
+	@echo 'Debian, Ubuntu: scripts/install-deps (or apt-get install postgresql-server-dev-all).' >&2
+	@echo 'Elsewhere: install the server headers of PostgreSQL 15 or later, and set' >&2
+	@echo 'PG_CONFIG=/path/to/pg_config.' >&2
+	@exit 1
+endif
+
+demo:
+	@$(here)scripts/demo start
+
+demo-stop:
+	@$(here)scripts/demo stop
+
+test:
+	@$(here)scripts/test
+
+unit:
+	@$(MAKE) -C $(here)test/unit check
+
+accuracy:
+	@$(here)scripts/accuracy
+
+docs:
+	@$(here)scripts/make-reference
+
+dist:
+	git archive --format=zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
+		-o $(EXTENSION)-$(EXTVERSION).zip HEAD
+
+.PHONY: demo demo-stop test unit accuracy docs dist prove_installcheck

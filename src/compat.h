@@ -1,0 +1,29 @@
+/*
+ * compat.h
+ *		Every difference between PostgreSQL versions 15 to 18, and nothing else
+ *		has a condition on PG_VERSION_NUM.  Include after postgres.h.
+ */
+#ifndef ECHOLON_COMPAT_H
+#define ECHOLON_COMPAT_H
+
+#if PG_VERSION_NUM < 150000
+#error "Echolon needs PostgreSQL 15 or later"
+#endif
+
+/* 16: varlena macros moved to a header of their own */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* 16: one family of object_aclcheck in place of pg_*_aclcheck */
+#if PG_VERSION_NUM < 160000
+#include "utils/acl.h"
+#define namespace_aclcheck_compat(nsp, role, mode) pg_namespace_aclcheck(nsp, role, mode)
+#else
+#include "catalog/pg_namespace.h"
+#include "utils/acl.h"
+#define namespace_aclcheck_compat(nsp, role, mode) \
+	object_aclcheck(NamespaceRelationId, nsp, role, mode)
+#endif
+
+#endif							/* ECHOLON_COMPAT_H */

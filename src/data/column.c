@@ -1,0 +1,381 @@
+/*
+ * column.c
+ *		Types of columns, and how a value becomes what a feature is.
+ *
+ * A value is read from its datum by the switch on the type below any domain:
+ * no function manager, no text form where the type has a number.  Calendar parts
+ * come from PostgreSQL's own calendar, so they are what EXTRACT says.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "data/column.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+/* interval became able to be infinite with PostgreSQL 17, and the macro came with it */
+#ifdef INTERVAL_NOT_FINITE
+#define interval_is_infinite(i) INTERVAL_NOT_FINITE(i)
+#else
+#define interval_is_infinite(i) false
+#endif
+
+bool
+column_type_resolve(Oid typid, ColumnType *type)
+{
+	memset(type, 0, sizeof(*type));
+	type->typid = typid;
+	type->basetype = getBaseType(typid);
+
+	switch (type->basetype)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			type->integral = true;
+			type->kind = COLUMN_NUMBER;
+			return true;
+
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case NUMERICOID:
+		case INTERVALOID:
+			type->kind = COLUMN_NUMBER;
+			return true;
+
+		case BOOLOID:
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case NAMEOID:
+			type->kind = COLUMN_CATEGORY;
+			return true;
+
+		case UUIDOID:
+			type->kind = COLUMN_CATEGORY;
+			break;
+
+		case DATEOID:
+			type->kind = COLUMN_DATE;
+			return true;
+
+		case TIMESTAMPOID:
+			type->kind = COLUMN_TIMESTAMP;
+			return true;
+
+		case TIMESTAMPTZOID:
+			type->kind = COLUMN_TIMESTAMPTZ;
+			return true;
+
+		default:
+			if (!OidIsValid(type->basetype) || get_typtype(type->basetype) != TYPTYPE_ENUM)
+				return false;
+			type->kind = COLUMN_CATEGORY;
+			type->is_enum = true;
+			break;
+	}
+
+	/* the label of an enum or a uuid is its text form */
+	Oid			output;
+	bool		varlena;
+
+	getTypeOutputInfo(type->basetype, &output, &varlena);
+	fmgr_info(output, &type->output);
+	return true;
+}
+
+/*
+ * Seconds of an interval as EXTRACT(EPOCH …) counts them: a year of 365.25 days, a
+ * month beyond whole years of 30, a day of 24 hours.  In integers, so that the one
+ * rounding is the last step.
+ */
+static double
+interval_seconds(const Interval *interval)
+{
+	int64		days;
+	int64		seconds;
+	int64		micros;
+
+	if (interval_is_infinite(interval))
+		return NAN;
+
+	/* quarters of a day, as a year has 365.25 of them */
+	days = (int64) (interval->month / MONTHS_PER_YEAR) * (4 * 365 + 1) +
+		((int64) (interval->month % MONTHS_PER_YEAR) * DAYS_PER_MONTH + interval->day) * 4;
+	seconds = days * (SECS_PER_DAY / 4) + interval->time / USECS_PER_SEC;
+	micros = interval->time % USECS_PER_SEC;
+
+	/* exact as a whole number of microseconds up to 285 years */
+	if (seconds > -INT64CONST(9000000000) && seconds < INT64CONST(9000000000))
+		return (double) (seconds * USECS_PER_SEC + micros) / 1000000.0;
+	return (double) seconds + (double) micros / 1000000.0;
+}
+
+double
+column_number(const ColumnType *type, Datum datum)
+{
+	switch (type->basetype)
+	{
+		case INT2OID:
+			return (double) DatumGetInt16(datum);
+		case INT4OID:
+			return (double) DatumGetInt32(datum);
+		case INT8OID:
+			return (double) DatumGetInt64(datum);
+		case FLOAT4OID:
+			return (double) DatumGetFloat4(datum);
+		case FLOAT8OID:
+			return DatumGetFloat8(datum);
+		case NUMERICOID:
+			return numeric_to_double(datum);
+		case INTERVALOID:
+			return interval_seconds(DatumGetIntervalP(datum));
+		case DATEOID:
+			{
+				DateADT		date = DatumGetDateADT(datum);
+
+				return DATE_NOT_FINITE(date) ? NAN : (double) date;
+			}
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			{
+				Timestamp	timestamp = DatumGetTimestamp(datum);
+
+				return TIMESTAMP_NOT_FINITE(timestamp) ? NAN : (double) timestamp;
+			}
+		default:
+			elog(ERROR, "type %u is not a number", type->basetype);
+			return 0;			/* keep compiler quiet */
+	}
+}
+
+const char *
+column_label(const ColumnType *type, Datum datum, int *length)
+{
+	const char *label;
+
+	switch (type->basetype)
+	{
+		case BOOLOID:
+			label = DatumGetBool(datum) ? "true" : "false";
+			break;
+
+		case NAMEOID:
+			label = NameStr(*DatumGetName(datum));
+			break;
+
+		case TEXTOID:
+		case VARCHAROID:
+			{
+				text	   *value = DatumGetTextPP(datum);
+
+				*length = VARSIZE_ANY_EXHDR(value);
+				return VARDATA_ANY(value);
+			}
+
+		case BPCHAROID:
+			{
+				BpChar	   *value = DatumGetBpCharPP(datum);
+
+				/* trailing blanks do not count when bpchar is compared */
+				*length = bpchartruelen(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+				return VARDATA_ANY(value);
+			}
+
+		default:
+			label = OutputFunctionCall(unconstify(FmgrInfo *, &type->output), datum);
+			break;
+	}
+	*length = strlen(label);
+	return label;
+}
+
+int
+column_parts(ColumnKind kind, ColumnPart *parts)
+{
+	int			n = 0;
+
+	if (kind == COLUMN_NUMBER || kind == COLUMN_CATEGORY)
+	{
+		parts[n++] = PART_VALUE;
+		return n;
+	}
+
+	/* the date itself too: a trend over years is in no calendar part */
+	parts[n++] = PART_VALUE;
+	parts[n++] = PART_YEAR;
+	parts[n++] = PART_MONTH;
+	parts[n++] = PART_DAY;
+	parts[n++] = PART_DAY_OF_WEEK;
+	parts[n++] = PART_DAY_OF_YEAR;
+	if (kind != COLUMN_DATE)
+		parts[n++] = PART_HOUR;
+	return n;
+}
+
+const char *
+column_part_name(ColumnPart part)
+{
+	switch (part)
+	{
+		case PART_VALUE:
+			return "";
+		case PART_YEAR:
+			return "year";
+		case PART_MONTH:
+			return "month";
+		case PART_DAY:
+			return "day";
+		case PART_DAY_OF_WEEK:
+			return "day_of_week";
+		case PART_DAY_OF_YEAR:
+			return "day_of_year";
+		case PART_HOUR:
+			return "hour";
+	}
+	elog(ERROR, "unrecognized calendar part %d", (int) part);
+	return NULL;				/* keep compiler quiet */
+}
+
+/*
+ * Seconds east of Greenwich at a moment (seconds since 2000-01-01 UTC) in a zone.
+ *
+ * A search in the zone's transitions for each value would cost more than all the rest.
+ * Offsets are constant for months, so windows of 24 days are remembered; one that
+ * holds a transition is used up to that only.
+ */
+static int64
+zone_offset(pg_tz *zone, int64 moment)
+{
+	typedef struct OffsetWindow
+	{
+		pg_tz	   *zone;
+		int64		from;		/* offset holds for from <= moment < until */
+		int64		until;
+		int64		offset;
+	} OffsetWindow;
+
+#define OFFSET_WINDOW_BITS	21
+#define OFFSET_WINDOWS		1024	/* 68 years */
+	static OffsetWindow windows[OFFSET_WINDOWS];
+
+	int64		number = moment >> OFFSET_WINDOW_BITS;
+	OffsetWindow *window = &windows[(uint64) number % OFFSET_WINDOWS];
+	const int64 epoch = (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
+
+	if (window->zone != zone || moment < window->from || moment >= window->until)
+	{
+		int64		from = number * (INT64CONST(1) << OFFSET_WINDOW_BITS);
+		int64		until = from + (INT64CONST(1) << OFFSET_WINDOW_BITS);
+		pg_time_t	start = from + epoch;
+		pg_time_t	boundary;
+		long		before,
+					after;
+		int			before_dst,
+					after_dst;
+		int			found;
+
+		found = pg_next_dst_boundary(&start, &before, &before_dst, &boundary,
+									 &after, &after_dst, zone);
+		if (found == 1 && boundary - epoch <= moment)
+		{
+			/* behind a transition: the rare case, not remembered */
+			pg_time_t	when = moment + epoch;
+			struct pg_tm *tm = pg_localtime(&when, zone);
+
+			return tm == NULL ? 0 : tm->tm_gmtoff;
+		}
+		if (found < 0)
+			return 0;
+		window->zone = zone;
+		window->from = from;
+		window->until = found == 1 ? Min(until, (int64) boundary - epoch) : until;
+		window->offset = before;
+	}
+	return window->offset;
+}
+
+double
+column_part(ColumnKind kind, ColumnPart part, double raw, pg_tz *zone)
+{
+	/* one date is asked for several parts in a row */
+	static double day_known = NAN;
+	static int	year,
+				month,
+				day;
+	double		days;			/* since 2000-01-01 */
+	int			hour = 0;
+	int			julian;
+
+	if (part == PART_VALUE || isnan(raw))
+		return raw;
+
+	if (kind == COLUMN_DATE)
+		days = raw;
+	else
+	{
+		int64		micros;
+		int64		whole;
+
+		/* also false for what int64 cannot hold */
+		if (!(raw >= (double) MIN_TIMESTAMP && raw < (double) END_TIMESTAMP))
+			return NAN;
+		micros = (int64) raw;
+		if (kind == COLUMN_TIMESTAMPTZ)
+		{
+			int64		seconds = micros / USECS_PER_SEC;
+
+			if (zone == NULL)
+				elog(ERROR, "calendar parts of a timestamptz need a time zone");
+			if (micros % USECS_PER_SEC < 0)
+				seconds--;
+			micros += zone_offset(zone, seconds) * USECS_PER_SEC;
+		}
+		whole = micros / USECS_PER_DAY;
+		micros -= whole * USECS_PER_DAY;
+		if (micros < 0)
+		{
+			micros += USECS_PER_DAY;
+			whole--;
+		}
+		hour = (int) (micros / USECS_PER_HOUR);
+		days = (double) whole;
+	}
+	if (part == PART_HOUR)
+		return kind == COLUMN_DATE ? NAN : hour;
+
+	if (!(days >= DATETIME_MIN_JULIAN - POSTGRES_EPOCH_JDATE &&
+		  days < DATE_END_JULIAN - POSTGRES_EPOCH_JDATE))
+		return NAN;
+	julian = (int) days + POSTGRES_EPOCH_JDATE;
+
+	if (part == PART_DAY_OF_WEEK)
+		return (j2day(julian) + 6) % 7;
+
+	if (days != day_known)
+	{
+		j2date(julian, &year, &month, &day);
+		day_known = days;
+	}
+	switch (part)
+	{
+		case PART_YEAR:
+			/* there is no year 0 */
+			return year > 0 ? year : year - 1;
+		case PART_MONTH:
+			return month;
+		case PART_DAY:
+			return day;
+		case PART_DAY_OF_YEAR:
+			return julian - date2j(year, 1, 1) + 1;
+		default:
+			elog(ERROR, "unrecognized calendar part %d", (int) part);
+			return NAN;			/* keep compiler quiet */
+	}
+}

@@ -1,0 +1,97 @@
+/*
+ * frame.h
+ *		A relation read into columns, in the canonical order of rows.
+ */
+#ifndef ECHOLON_FRAME_H
+#define ECHOLON_FRAME_H
+
+#include "postgres.h"
+
+#include "access/attnum.h"
+#include "access/tupdesc.h"
+#include "nodes/pg_list.h"
+
+#include "data/column.h"
+
+/* ---- any relation, row by row ---------------------------------------------- */
+
+typedef void (*RelationRow) (void *arg, TupleDesc desc, Datum *values, bool *nulls);
+
+/*
+ * SELECT columns FROM relation as the calling user, in one pass, through a
+ * DestReceiver.  columns: names as they stand in the catalog.  The row callback runs in
+ * a context of its own that is reset now and then: it must copy what it
+ * keeps.  Returns rows read.
+ */
+extern uint64 relation_scan(Oid relid, List *columns, RelationRow row, void *arg);
+
+/* "schema.name", quoted where needed. */
+extern char *relation_name(Oid relid);
+
+/*
+ * The relation's usable column names in attribute order: not dropped, not system.
+ */
+extern List *relation_columns(Oid relid);	/* of char * */
+
+/* Raises "column \"revnue\" does not exist in \"sales\"" with a did-you-mean hint. */
+extern AttrNumber relation_column(Oid relid, const char *name);
+
+/* ---- a frame ---------------------------------------------------------------- */
+
+typedef struct FrameSpec
+{
+	Oid			relid;
+	bool		all_features;	/* features is NULL: every usable column */
+	List	   *features;		/* of char *, asked for by name: unusable is an error */
+	List	   *exclude;		/* of char *: must exist */
+	const char *target;
+	const char *weight;			/* may be NULL, as the next two */
+	const char *split_by;
+	const char *split_groups;
+	int			max_categories;	/* above: rare levels pooled, or left out where near-unique */
+	int			min_rows;		/* fewer usable rows: an error (100) */
+} FrameSpec;
+
+typedef struct FrameColumn
+{
+	char	   *name;
+	char	   *type_name;		/* format_type */
+	ColumnType	type;
+	bool		feature;		/* the model uses it */
+	char	   *left_out;		/* why a candidate is no feature ("unique integers"), or NULL */
+	double	   *values;			/* all kinds but category: column_number of every row */
+	uint32	   *codes;			/* category: code in categories, LEARN_MISSING where NULL */
+	uint32		ncategories;
+	char	  **categories;		/* database encoding; C collation, or the enum's or boolean's own order */
+	uint64	   *counts;			/* rows of a category */
+	bool		pooled;			/* the last category is "(other)": levels above max_categories */
+	uint32		npooled;		/* how many levels were pooled */
+	uint64		missing;
+} FrameColumn;
+
+typedef struct Frame
+{
+	size_t		nrows;			/* usable rows */
+	uint64		rows_read;
+	uint64		rows_without_target;	/* NULL or NaN target: left out */
+	uint64		rows_without_weight;	/* NULL, NaN, negative weight is an error; zero is kept */
+	int			ncolumns;
+	FrameColumn *columns;
+	int			target,			/* places in columns; -1: none */
+				weight,
+				split_by,
+				split_groups;
+	uint64	   *row_hash;		/* [nrows] content of the row: features, target and weight, by name;
+								 * rows ascend by it (and by a second word where it ties) */
+	List	   *notices;		/* of char *: pooled levels, rows left out, one phrase each */
+} Frame;
+
+/*
+ * Read spec's relation.  Decides which columns are features (interface.md, Training), raises
+ * for what cannot be used by name, emits one NOTICE that names the columns left
+ * out and why, and puts the rows into the canonical order.  Allocates in the
+ * current context; memory is checked against max_memory_bytes() as rows arrive.
+ */
+extern Frame *frame_read(const FrameSpec *spec);
+
+#endif							/* ECHOLON_FRAME_H */

@@ -1,0 +1,242 @@
+/*
+ * scan.c
+ *		Any relation, row by row, as the calling user.
+ *
+ * A query through SPI reads tables, views, partitions, foreign and temporary tables alike,
+ * with the caller's rights, row-level security and search_path.  Its rows go
+ * straight into a DestReceiver: nothing is materialized, and a value stays in the
+ * slot the executor has it in.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
+#include "data/frame.h"
+#include "data/select.h"
+#include "executor/spi.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "tcop/dest.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "model/model.h"
+
+#define INTERRUPT_ROWS	1024	/* a power of two */
+#define HINT_COLUMNS	20		/* names listed in a hint */
+
+/* The receiver: each row of the query to the caller's function. */
+typedef struct RowReceiver
+{
+	DestReceiver pub;
+	RelationRow row;
+	void	   *arg;
+	MemoryContext context;		/* of the row function; reset after each row */
+	uint64		rows;
+} RowReceiver;
+
+/* The query begins: nothing to prepare. */
+static void
+receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+}
+
+/* One row, deformed once. */
+static bool
+receiver_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	RowReceiver *receiver = (RowReceiver *) self;
+	MemoryContext old;
+
+	slot_getallattrs(slot);
+
+	old = MemoryContextSwitchTo(receiver->context);
+	receiver->row(receiver->arg, slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull);
+	MemoryContextSwitchTo(old);
+
+	/* does nothing unless something was allocated, such as a detoasted value */
+	MemoryContextReset(receiver->context);
+
+	if ((++receiver->rows & (INTERRUPT_ROWS - 1)) == 0)
+		CHECK_FOR_INTERRUPTS();
+	return true;
+}
+
+/* The query ends: nothing to do. */
+static void
+receiver_shutdown(DestReceiver *self)
+{
+}
+
+/* The receiver lives on the stack of relation_scan. */
+static void
+receiver_destroy(DestReceiver *self)
+{
+}
+
+/* Raise that a relation is gone. */
+static void
+relation_gone(Oid relid)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE),
+			 errmsg("relation with OID %u does not exist", relid),
+			 errdetail("It was dropped, perhaps while it was about to be read.")));
+}
+
+void
+relation_lock(Oid relid)
+{
+	Oid			user = GetUserId();
+	char		relkind = get_rel_relkind(relid);
+	char	   *name = get_rel_name(relid);
+
+	if (relkind == '\0' || name == NULL)
+		relation_gone(relid);
+
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
+		relkind != RELKIND_VIEW && relkind != RELKIND_MATVIEW &&
+		relkind != RELKIND_FOREIGN_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("cannot read rows from \"%s\"", name),
+				 errdetail_relkind_not_supported(relkind),
+				 errhint("Give a table, view, materialized view, partitioned or foreign table.")));
+
+	/* a lock is for those who may read at least a column */
+	if (pg_class_aclcheck(relid, user, ACL_SELECT) != ACLCHECK_OK &&
+		pg_attribute_aclcheck_all(relid, user, ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(relkind), name);
+
+	/* held to the end of the transaction, as for a query: columns stay as they are seen */
+	LockRelationOid(relid, AccessShareLock);
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		relation_gone(relid);
+}
+
+char *
+relation_name(Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+	char	   *schema = name == NULL ? NULL : get_namespace_name(get_rel_namespace(relid));
+
+	if (schema == NULL)
+		relation_gone(relid);
+	return quote_qualified_identifier(schema, name);
+}
+
+List *
+relation_columns(Oid relid)
+{
+	List	   *names = NIL;
+	Relation	relation;
+	TupleDesc	desc;
+
+	relation_lock(relid);
+	relation = relation_open(relid, NoLock);
+	desc = RelationGetDescr(relation);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+
+		if (!attribute->attisdropped)
+			names = lappend(names, pstrdup(NameStr(attribute->attname)));
+	}
+	relation_close(relation, NoLock);
+	return names;
+}
+
+AttrNumber
+relation_column(Oid relid, const char *name)
+{
+	AttrNumber	number = get_attnum(relid, name);
+	List	   *columns;
+	const char **candidates;
+	int			n = 0;
+	const char *closest;
+	StringInfoData list;
+	ListCell   *cell;
+
+	/* ctid and its like are no columns to learn from */
+	if (number > 0)
+		return number;
+
+	columns = relation_columns(relid);
+	candidates = palloc(mul_size(sizeof(char *), Max(list_length(columns), 1)));
+	initStringInfo(&list);
+	foreach(cell, columns)
+	{
+		candidates[n] = lfirst(cell);
+		if (n < HINT_COLUMNS)
+			appendStringInfo(&list, "%s%s", n == 0 ? "" : ", ", candidates[n]);
+		n++;
+	}
+	if (n > HINT_COLUMNS)
+		appendStringInfo(&list, " and %d more", n - HINT_COLUMNS);
+
+	closest = closest_name(name, candidates, n);
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("column \"%s\" does not exist in \"%s\"", name, get_rel_name(relid)),
+			 closest != NULL ? errhint("Did you mean \"%s\"?", closest) :
+			 n == 0 ? errhint("It has no columns.") :
+			 errhint("Its columns are %s.", list.data)));
+	return InvalidAttrNumber;	/* keep compiler quiet */
+}
+
+uint64
+relation_scan(Oid relid, List *columns, RelationRow row, void *arg)
+{
+	StringInfoData query;
+	SPIExecuteOptions options;
+	RowReceiver receiver;
+	MemoryContext context;
+	ListCell   *cell;
+	int			result;
+
+	relation_lock(relid);
+
+	context = AllocSetContextCreate(CurrentMemoryContext, "echolon row", ALLOCSET_DEFAULT_SIZES);
+
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT");
+	foreach(cell, columns)
+		appendStringInfo(&query, "%s %s", cell == list_head(columns) ? "" : ",",
+						 quote_identifier(lfirst(cell)));
+	appendStringInfo(&query, " FROM %s", relation_name(relid));
+
+	memset(&receiver, 0, sizeof(receiver));
+	receiver.pub.receiveSlot = receiver_row;
+	receiver.pub.rStartup = receiver_startup;
+	receiver.pub.rShutdown = receiver_shutdown;
+	receiver.pub.rDestroy = receiver_destroy;
+	receiver.pub.mydest = DestNone;
+	receiver.row = row;
+	receiver.arg = arg;
+	receiver.context = context;
+
+	memset(&options, 0, sizeof(options));
+	options.read_only = true;
+	options.must_return_tuples = true;
+	options.dest = &receiver.pub;
+
+	if ((result = SPI_connect()) != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed: %s", SPI_result_code_string(result));
+	result = SPI_execute_extended(query.data, &options);
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(result));
+	if ((result = SPI_finish()) != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed: %s", SPI_result_code_string(result));
+
+	MemoryContextDelete(context);
+	pfree(query.data);
+	return receiver.rows;
+}

@@ -1,0 +1,428 @@
+/*
+ * select.c
+ *		Which columns are features.
+ *
+ * Two passes: by the catalog before anything is read (types, rights, declared
+ * keys), and by the data afterwards (nothing in it, constant, identifying).  A column
+ * that names a row teaches nothing: a tree that splits on it learns the
+ * table by heart.  Columns asked for by name are not judged, only checked.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_type.h"
+#include "data/select.h"
+#include "miscadmin.h"
+#include "storage/shmem.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+
+#define NEAR_UNIQUE_LEVELS	50	/* at least so many distinct texts are near-unique … */
+#define NEAR_UNIQUE_SHARE	0.5 /* … if they are more than this part of the values */
+#define DENSE_RANGE			1.1 /* unique integers that leave out a tenth are still numbers of rows */
+#define NOTICE_COLUMNS		50	/* names in the notice */
+
+/* Is name among names? */
+static bool
+list_has(List *names, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, names)
+	{
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+same(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* May the caller read this column? */
+static bool
+column_readable(Oid relid, AttrNumber number)
+{
+	return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
+		pg_attribute_aclcheck(relid, number, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+}
+
+/*
+ * "primary key" or "unique key" where the column alone is one; else NULL.
+ * Floats and dates are kept even so: a measure may be declared unique, and the
+ * key of a daily table has months and weekdays in it.
+ */
+static const char *
+column_key(Relation relation, AttrNumber number, const ColumnType *type)
+{
+	const char *key = NULL;
+	List	   *indexes;
+	ListCell   *cell;
+
+	if (type->basetype == FLOAT4OID || type->basetype == FLOAT8OID ||
+		(type->kind != COLUMN_NUMBER && type->kind != COLUMN_CATEGORY))
+		return NULL;
+
+	indexes = RelationGetIndexList(relation);
+	foreach(cell, indexes)
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
+		Form_pg_index index;
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		index = (Form_pg_index) GETSTRUCT(tuple);
+		if (index->indisunique && index->indisvalid && index->indnkeyatts == 1 &&
+			index->indkey.values[0] == number &&
+			heap_attisnull(tuple, Anum_pg_index_indpred, NULL))
+		{
+			if (index->indisprimary)
+				key = "primary key";
+			else if (key == NULL)
+				key = "unique key";
+		}
+		ReleaseSysCache(tuple);
+	}
+	list_free(indexes);
+	return key;
+}
+
+/* Raise that a named column's type is of no use to role ("a feature", "the target"). */
+static void
+column_unusable(const char *name, Oid typid, const char *role)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" cannot be %s", name, role),
+			 errdetail("Type %s is not supported.", format_type_be(typid)),
+			 errhint("Use a view that turns it into a number, date, boolean, text, enum or uuid.")));
+}
+
+/* Checks of the named columns that need no types. */
+static void
+check_names(const FrameSpec *spec)
+{
+	ListCell   *cell;
+	List	   *seen = NIL;
+
+	relation_column(spec->relid, spec->target);
+	if (spec->weight != NULL)
+		relation_column(spec->relid, spec->weight);
+	if (spec->split_by != NULL)
+		relation_column(spec->relid, spec->split_by);
+	if (spec->split_groups != NULL)
+		relation_column(spec->relid, spec->split_groups);
+
+	if (same(spec->weight, spec->target) || same(spec->split_by, spec->target) ||
+		same(spec->split_groups, spec->target))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the target \"%s\" cannot be %s as well", spec->target,
+						same(spec->weight, spec->target) ? "sample_weight" :
+						same(spec->split_by, spec->target) ? "split_by" : "split_groups")));
+
+	foreach(cell, spec->exclude)
+		relation_column(spec->relid, lfirst(cell));
+
+	if (spec->all_features)
+		return;
+
+	if (spec->features == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("features is empty"),
+				 errhint("Name at least one column, or leave features out for every usable column.")));
+	foreach(cell, spec->features)
+	{
+		const char *name = lfirst(cell);
+		const char *role = NULL;
+
+		relation_column(spec->relid, name);
+		if (same(name, spec->target))
+			role = "the target";
+		else if (same(name, spec->weight))
+			role = "the sample weight";
+		else if (same(name, spec->split_groups))
+			role = "what split_groups keeps together";
+		if (role != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("column \"%s\" cannot be a feature", name),
+					 errdetail("It is %s.", role)));
+		if (list_has(seen, name))
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_COLUMN),
+					 errmsg("column \"%s\" appears twice in features", name)));
+		if (list_has(spec->exclude, name))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("column \"%s\" is both in features and in exclude", name)));
+		seen = lappend(seen, lfirst(cell));
+	}
+	list_free(seen);
+}
+
+/* The types roles need. */
+static void
+check_role(const FrameSpec *spec, const FrameColumn *column)
+{
+	if (same(column->name, spec->weight) && column->type.kind != COLUMN_NUMBER)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" cannot be the sample weight", column->name),
+				 errdetail("It is of type %s; a weight is a number.", column->type_name)));
+	if (same(column->name, spec->split_by) && column->type.kind == COLUMN_CATEGORY)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("cannot split by column \"%s\"", column->name),
+				 errdetail("It is of type %s; split_by takes a date, a timestamp or a number.",
+						   column->type_name),
+				 errhint("To keep all rows of a group on one side use split_groups => '%s'.",
+						 column->name)));
+}
+
+SourceColumn *
+select_columns(const FrameSpec *spec, Frame *frame)
+{
+	Relation	relation;
+	TupleDesc	desc;
+	SourceColumn *sources;
+
+	relation_lock(spec->relid);
+	check_names(spec);
+
+	relation = relation_open(spec->relid, NoLock);
+	desc = RelationGetDescr(relation);
+	frame->columns = palloc0(mul_size(desc->natts, sizeof(FrameColumn)));
+	sources = palloc0(mul_size(desc->natts, sizeof(SourceColumn)));
+	frame->target = frame->weight = frame->split_by = frame->split_groups = -1;
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+		const char *name = NameStr(attribute->attname);
+		int			place = frame->ncolumns;
+		FrameColumn *column = &frame->columns[place];
+		SourceColumn *source = &sources[place];
+		bool		named = !spec->all_features && list_has(spec->features, name);
+		bool		never;
+		bool		usable;
+		bool		readable;
+
+		if (attribute->attisdropped)
+			continue;
+
+		source->is_role = same(name, spec->target) || same(name, spec->weight) ||
+			same(name, spec->split_by) || same(name, spec->split_groups);
+		/* these would give the answer away, or tell training rows from held-out ones */
+		never = same(name, spec->target) || same(name, spec->weight) ||
+			same(name, spec->split_groups);
+		column->feature = !never && (spec->all_features || named) &&
+			!list_has(spec->exclude, name);
+		if (!source->is_role && !column->feature)
+			continue;
+
+		usable = column_type_resolve(attribute->atttypid, &column->type);
+		readable = column_readable(spec->relid, attribute->attnum);
+		if (!usable && source->is_role)
+			column_unusable(name, attribute->atttypid,
+							same(name, spec->target) ? "the target" :
+							same(name, spec->weight) ? "the sample weight" :
+							same(name, spec->split_by) ? "what the rows are split by" :
+							"what the rows are grouped by");
+		if (!usable && named)
+			column_unusable(name, attribute->atttypid, "a feature");
+		if (!readable && (source->is_role || named))
+			aclcheck_error_col(ACLCHECK_NO_PRIV, OBJECT_COLUMN,
+							   RelationGetRelationName(relation), name);
+
+		column->name = pstrdup(name);
+		column->type_name = format_type_be(attribute->atttypid);
+		if (column->feature && spec->all_features)
+		{
+			const char *key;
+
+			if (!usable)
+				column->left_out = psprintf("unsupported type %s", column->type_name);
+			else if (!readable)
+				column->left_out = pstrdup("no SELECT right");
+			else if ((key = column_key(relation, attribute->attnum, &column->type)) != NULL)
+				column->left_out = pstrdup(key);
+			else if (column->type.basetype == UUIDOID)
+				column->left_out = pstrdup("uuid");
+			if (column->left_out != NULL)
+				column->feature = false;
+		}
+		if (source->is_role)
+			check_role(spec, column);
+		source->read = source->is_role || column->feature;
+		source->low = INFINITY;
+		source->high = -INFINITY;
+
+		if (same(name, spec->target))
+			frame->target = place;
+		if (same(name, spec->weight))
+			frame->weight = place;
+		if (same(name, spec->split_by))
+			frame->split_by = place;
+		if (same(name, spec->split_groups))
+			frame->split_groups = place;
+		frame->ncolumns++;
+	}
+	relation_close(relation, NoLock);
+
+	/* before the table is read in vain */
+	if (spec->all_features)
+	{
+		bool		any = false;
+
+		for (int i = 0; i < frame->ncolumns; i++)
+			any |= frame->columns[i].feature;
+		if (!any)
+			select_report(spec, frame);
+	}
+	return sources;
+}
+
+/*
+ * Does every row have another integer, in a range hardly wider than there are
+ * rows?  Then it is a row number.
+ */
+static bool
+unique_integers(const Frame *frame, const FrameColumn *column, const SourceColumn *source)
+{
+	double		low = INFINITY;
+	double		high = -INFINITY;
+	double		range;
+	uint8	   *seen;
+	bool		unique = true;
+
+	if (column->missing > 0)
+		return false;
+	for (size_t i = 0; i < frame->nrows; i++)
+	{
+		low = Min(low, column->values[i]);
+		high = Max(high, column->values[i]);
+	}
+
+	/* rows that are left out have their numbers too */
+	range = Max(high, source->high) - Min(low, source->low) + 1;
+	if (range > DENSE_RANGE * (double) frame->rows_read)
+		return false;
+
+	CHECK_FOR_INTERRUPTS();
+	seen = MemoryContextAllocExtended(CurrentMemoryContext, (size_t) range / 8 + 1,
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (size_t i = 0; i < frame->nrows && unique; i++)
+	{
+		size_t		bit = (size_t) (column->values[i] - low);
+
+		unique = (seen[bit / 8] & (1 << bit % 8)) == 0;
+		seen[bit / 8] |= 1 << bit % 8;
+	}
+	pfree(seen);
+	return unique;
+}
+
+/* Has every row the same value? */
+static bool
+column_constant(const Frame *frame, const FrameColumn *column, const SourceColumn *source)
+{
+	/* whether there is a value at all may tell something */
+	if (column->missing > 0)
+		return false;
+	if (column->codes != NULL)
+		return source->dictionary.nentries == 1;
+	for (size_t i = 1; i < frame->nrows; i++)
+	{
+		if (column->values[i] != column->values[0])
+			return false;
+	}
+	return true;
+}
+
+/* Are there nearly as many texts as rows?  Enums and booleans are declared to be few. */
+static bool
+near_unique_text(const Frame *frame, const FrameColumn *column, const SourceColumn *source)
+{
+	uint32		levels = source->dictionary.nentries;
+
+	return column->codes != NULL && !column->type.is_enum &&
+		levels > NEAR_UNIQUE_LEVELS &&
+		levels > NEAR_UNIQUE_SHARE * (double) (frame->nrows - column->missing);
+}
+
+void
+select_features(const FrameSpec *spec, Frame *frame, SourceColumn *sources)
+{
+	if (!spec->all_features)
+		return;
+	for (int i = 0; i < frame->ncolumns; i++)
+	{
+		FrameColumn *column = &frame->columns[i];
+		const SourceColumn *source = &sources[i];
+
+		if (!column->feature)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		if (column->missing == frame->nrows)
+			column->left_out = pstrdup("all NULL");
+		else if (column_constant(frame, column, source))
+			column->left_out = pstrdup("constant");
+		else if (near_unique_text(frame, column, source))
+			column->left_out = pstrdup("near-unique text");
+		else if (column->type.integral && unique_integers(frame, column, source))
+			column->left_out = pstrdup("unique integers");
+		if (column->left_out != NULL)
+			column->feature = false;
+	}
+}
+
+void
+select_report(const FrameSpec *spec, const Frame *frame)
+{
+	StringInfoData list;
+	int			nfeatures = 0;
+	int			nleft = 0;
+
+	initStringInfo(&list);
+	for (int i = 0; i < frame->ncolumns; i++)
+	{
+		const FrameColumn *column = &frame->columns[i];
+
+		nfeatures += column->feature;
+		if (column->left_out == NULL)
+			continue;
+		if (nleft < NOTICE_COLUMNS)
+			appendStringInfo(&list, "%s%s (%s)", nleft == 0 ? "" : ", ", column->name,
+							 column->left_out);
+		nleft++;
+	}
+	if (nleft > NOTICE_COLUMNS)
+		appendStringInfo(&list, " and %d more", nleft - NOTICE_COLUMNS);
+
+	if (nfeatures == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" has no column left to be a feature",
+						get_rel_name(spec->relid)),
+				 nleft > 0 ? errdetail("Left out: %s.", list.data) : 0,
+				 errhint("Columns named with features are used as they are.")));
+	if (nleft > 0)
+		ereport(NOTICE,
+				(errmsg("left out of the features: %s", list.data)));
+	pfree(list.data);
+}

@@ -1,0 +1,825 @@
+/*
+ * format_read.c
+ *		A model's bytes checked and read.
+ *
+ * The bytes may be damaged or made by someone who means harm: nothing is used
+ * before it was checked, and what predict would have to check a row is checked
+ * here once.  Counts come from the lengths of sections, which are checked against
+ * the length of the whole first; so no count is multiplied before it is
+ * bounded, and memory and time are proportional to the length (labels out of
+ * order cost a sort).  There is no recursion.
+ *
+ * The arrays of the model point into the bytes; only tables of pointers and structs are
+ * allocated.
+ */
+#include "model/format_layout.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CHECK_EVERY			((uint64_t) 1 << 16)	/* elements between cancel checks */
+
+typedef struct Reader
+{
+	const LearnEnv *env;
+	const uint8_t *bytes;
+	size_t		length;
+	FormatSection section[FORMAT_NSECTIONS];
+	const FormatGeneral *general;
+	const char **strings;		/* all, in the order of the file */
+	uint64_t	done;			/* elements since the last cancel check */
+	char	   *why;
+	size_t		whysize;
+} Reader;
+
+static bool damaged(Reader *reader, const char *format,...)
+			__attribute__((format(printf, 2, 3)));
+
+/* Say what is wrong; always false. */
+static bool
+damaged(Reader *reader, const char *format,...)
+{
+	va_list		arguments;
+
+	va_start(arguments, format);
+	vsnprintf(reader->why, reader->whysize, format, arguments);
+	va_end(arguments);
+	return false;
+}
+
+/* Count done elements more, and look for a cancel now and then. */
+static void
+check_cancel(Reader *reader, uint64_t done)
+{
+	reader->done += done;
+	if (reader->done < CHECK_EVERY)
+		return;
+	reader->done = 0;
+	reader->env->check(reader->env->arg);
+}
+
+static const void *
+section_data(const Reader *reader, FormatSectionKind kind)
+{
+	return reader->bytes + reader->section[kind - 1].offset;
+}
+
+static uint64_t
+section_length(const Reader *reader, FormatSectionKind kind)
+{
+	return reader->section[kind - 1].length;
+}
+
+/* ---- header and sections ------------------------------------------------ */
+
+/* Bytes of an element of each section; SECTION_LEAF_TABLE's depends on the number of classes. */
+static const uint32_t element_size[FORMAT_NSECTIONS] = {
+	sizeof(FormatGeneral), sizeof(FormatString), 1, sizeof(FormatColumn), sizeof(FormatFeature),
+	sizeof(FormatStats), sizeof(double), sizeof(uint64_t), sizeof(LearnFeature), sizeof(double),
+	sizeof(double), sizeof(uint64_t), sizeof(LearnNode), sizeof(float), sizeof(uint64_t),
+	sizeof(uint64_t), sizeof(uint32_t), sizeof(double), sizeof(double), sizeof(uint64_t)
+};
+
+static bool
+read_header(Reader *reader)
+{
+	const FormatHeader *header = (const FormatHeader *) reader->bytes;
+
+	if (((uintptr_t) reader->bytes & (FORMAT_ALIGNMENT - 1)) != 0)
+		return damaged(reader, "its bytes are not aligned");
+	if (reader->length < sizeof(header->magic) ||
+		memcmp(header->magic, FORMAT_MAGIC, sizeof(header->magic)) != 0)
+		return damaged(reader, "these are not the bytes of an Echolon model");
+	if (reader->length < sizeof(FormatHeader) + sizeof(reader->section))
+		return damaged(reader, "it ends after %zu bytes, within its header", reader->length);
+	if (header->version != MODEL_FORMAT_VERSION)
+		return damaged(reader, "its format has version %u, and this Echolon reads version %d",
+					   header->version, MODEL_FORMAT_VERSION);
+	if (header->length != reader->length)
+		return damaged(reader, "it has %zu bytes and says it has %llu", reader->length,
+					   (unsigned long long) header->length);
+	if (header->checksum != format_checksum(reader->env, reader->bytes, reader->length))
+		return damaged(reader, "its checksum is wrong");
+	if (header->nsections != FORMAT_NSECTIONS || header->reserved != 0)
+		return damaged(reader, "its header is wrong");
+	return true;
+}
+
+/* Are the bytes of the padding zero? */
+static bool
+zero_bytes(const uint8_t *p, size_t n)
+{
+	while (n-- > 0)
+		if (*p++ != 0)
+			return false;
+	return true;
+}
+
+static bool
+read_sections(Reader *reader)
+{
+	size_t		end = sizeof(FormatHeader) + sizeof(reader->section);
+
+	memcpy(reader->section, reader->bytes + sizeof(FormatHeader), sizeof(reader->section));
+	for (uint32_t i = 0; i < FORMAT_NSECTIONS; i++)
+	{
+		const FormatSection *section = &reader->section[i];
+		size_t		next;
+
+		if (section->kind != i + 1 || section->reserved != 0 || section->offset != end ||
+			section->length > reader->length - end ||
+			section->length % element_size[i] != 0)
+			return damaged(reader, "section %u of its table is wrong", i + 1);
+		end += section->length;
+		next = format_align(end);
+		if (next > reader->length || !zero_bytes(reader->bytes + end, next - end))
+			return damaged(reader, "the padding behind section %u is wrong", i + 1);
+		end = next;
+	}
+	if (end != reader->length)
+		return damaged(reader, "there are bytes behind its last section");
+	return true;
+}
+
+/* Fail unless a section has count elements. */
+static bool
+expect_count(Reader *reader, FormatSectionKind kind, uint64_t count, const char *what)
+{
+	uint64_t	found = section_length(reader, kind) / element_size[kind - 1];
+
+	if (found != count)
+		return damaged(reader, "it has %llu %s where %llu belong", (unsigned long long) found, what,
+					   (unsigned long long) count);
+	return true;
+}
+
+/* ---- what kind of model it is -------------------------------------------- */
+
+/* Task, algorithm, classes and link must fit each other. */
+static bool
+read_general(Reader *reader)
+{
+	const FormatGeneral *g = section_data(reader, SECTION_GENERAL);
+	bool		fits;
+
+	if (!expect_count(reader, SECTION_GENERAL, 1, "general sections"))
+		return false;
+	reader->general = g;
+	if (g->reserved != 0 || g->numeric_labels > 1)
+		return damaged(reader, "its general section is wrong");
+	if (g->task == TASK_REGRESSION)
+		fits = g->nclasses == 0 && g->numeric_labels == 0;
+	else
+		fits = g->task == TASK_CLASSIFICATION && g->nclasses >= 2 &&
+			g->nclasses <= LEARN_MAX_CLASSES;
+	if (!fits || g->nlabels != g->nclasses)
+		return damaged(reader, "task %u with %u classes and %u labels", g->task, g->nclasses,
+					   g->nlabels);
+
+	if (g->algorithm == LEARN_FOREST)
+		fits = g->link == LINK_IDENTITY && g->nscores == 1 && g->ntrees > 0;
+	else if (g->algorithm != LEARN_BOOSTING)
+		fits = false;
+	else if (g->nclasses == 0)
+		fits = (g->link == LINK_IDENTITY || g->link == LINK_LOG) && g->nscores == 1;
+	else if (g->nclasses == 2)
+		fits = g->link == LINK_LOGISTIC && g->nscores == 1;
+	else
+		fits = g->link == LINK_SOFTMAX && g->nscores == g->nclasses;
+	if (!fits || g->ntrees % g->nscores != 0)
+		return damaged(reader, "algorithm %u with link %u, %u classes, %u scores and %u trees",
+					   g->algorithm, g->link, g->nclasses, g->nscores, g->ntrees);
+
+	if (g->nclasses == 2 ? g->positive > 1 : g->positive >= (g->nclasses == 0 ? 1 : g->nclasses))
+		return damaged(reader, "class %u is the positive one of %u", g->positive, g->nclasses);
+	if (!(g->threshold >= 0 && g->threshold <= 1))
+		return damaged(reader, "its threshold is not between 0 and 1");
+	if (g->nfeatures < 1 || g->nfeatures > LEARN_MAX_FEATURES)
+		return damaged(reader, "it has %u features", g->nfeatures);
+	return true;
+}
+
+/* ---- strings ------------------------------------------------------------- */
+
+/* Is it UTF-8 (Unicode 15, table 3-7) without a NUL? */
+static bool
+valid_utf8(const uint8_t *s, size_t length)
+{
+	const uint8_t *end = s + length;
+
+	while (s < end)
+	{
+		uint8_t		low = 0x80,
+					high = 0xBF;
+		int			more;
+
+		if (*s == 0)
+			return false;
+		if (*s < 0x80)
+			more = 0;
+		else if (*s >= 0xC2 && *s <= 0xDF)
+			more = 1;
+		else if (*s >= 0xE0 && *s <= 0xEF)
+		{
+			more = 2;
+			if (*s == 0xE0)
+				low = 0xA0;		/* no overlong form */
+			else if (*s == 0xED)
+				high = 0x9F;	/* no surrogate */
+		}
+		else if (*s >= 0xF0 && *s <= 0xF4)
+		{
+			more = 3;
+			if (*s == 0xF0)
+				low = 0x90;
+			else if (*s == 0xF4)
+				high = 0x8F;	/* up to U+10FFFF */
+		}
+		else
+			return false;
+		s++;
+		while (more-- > 0)
+		{
+			if (s >= end || *s < low || *s > high)
+				return false;
+			low = 0x80;
+			high = 0xBF;
+			s++;
+		}
+	}
+	return true;
+}
+
+/* Every string, one behind the other, each closed by a NUL. */
+static bool
+read_strings(Reader *reader)
+{
+	const FormatString *place = section_data(reader, SECTION_STRINGS);
+	const char *text = section_data(reader, SECTION_TEXT);
+	const FormatColumn *columns = section_data(reader, SECTION_COLUMNS);
+	uint64_t	ntext = section_length(reader, SECTION_TEXT);
+	uint64_t	n = 1 + (uint64_t) reader->general->nlabels + reader->general->nfeatures;
+	uint64_t	end = 0;
+
+	if (!expect_count(reader, SECTION_COLUMNS, reader->general->ncolumns, "columns"))
+		return false;
+	for (uint32_t c = 0; c < reader->general->ncolumns; c++)
+		n += 3 + (uint64_t) columns[c].ncategories;
+	if (!expect_count(reader, SECTION_STRINGS, n, "strings"))
+		return false;
+
+	reader->strings = env_alloc(reader->env, n, sizeof(char *));
+	for (uint64_t i = 0; i < n; i++)
+	{
+		check_cancel(reader, 1 + place[i].length / 8);
+		if (place[i].offset != end || place[i].length >= ntext - end ||
+			text[end + place[i].length] != '\0' ||
+			!valid_utf8((const uint8_t *) text + end, place[i].length))
+			return damaged(reader, "string %llu is wrong", (unsigned long long) i);
+		reader->strings[i] = text + end;
+		end += (uint64_t) place[i].length + 1;
+	}
+	if (end != ntext)
+		return damaged(reader, "there is text behind its last string");
+	return true;
+}
+
+/* Merge the sorted runs [from, middle) and [middle, to) of numbers of strings. */
+static void
+merge_runs(const char *const *strings, const uint32_t *in, uint32_t *out, uint64_t from,
+		   uint64_t middle, uint64_t to)
+{
+	uint64_t	a = from,
+				b = middle;
+
+	for (uint64_t i = from; i < to; i++)
+	{
+		if (a < middle && (b >= to || strcmp(strings[in[a]], strings[in[b]]) <= 0))
+			out[i] = in[a++];
+		else
+			out[i] = in[b++];
+	}
+}
+
+/* Are n strings all different?  Ascending ones need no sort; a merge sort has no bad case. */
+static bool
+distinct_strings(Reader *reader, const char *const *strings, uint64_t n)
+{
+	uint32_t   *order,
+			   *other;
+	uint64_t	i = 1;
+	bool		distinct = true;
+
+	while (i < n && strcmp(strings[i - 1], strings[i]) < 0)
+	{
+		check_cancel(reader, 1);
+		i++;
+	}
+	if (i >= n)
+		return true;
+	if (n > UINT32_MAX / 2)
+		return false;
+
+	order = env_alloc(reader->env, n, sizeof(uint32_t));
+	other = env_alloc(reader->env, n, sizeof(uint32_t));
+	for (i = 0; i < n; i++)
+		order[i] = (uint32_t) i;
+	for (uint64_t width = 1; width < n; width *= 2)
+	{
+		uint32_t   *swap = order;
+
+		for (uint64_t from = 0; from < n; from += 2 * width)
+		{
+			uint64_t	middle = from + width < n ? from + width : n;
+			uint64_t	to = from + 2 * width < n ? from + 2 * width : n;
+
+			check_cancel(reader, to - from);
+			merge_runs(strings, order, other, from, middle, to);
+		}
+		order = other;
+		other = swap;
+	}
+	for (i = 1; i < n && distinct; i++)
+		distinct = strcmp(strings[order[i - 1]], strings[order[i]]) != 0;
+	env_free(reader->env, order);
+	env_free(reader->env, other);
+	return distinct;
+}
+
+/* Is a label a number as SQL writes one: -12, 0.5, 1e-07, Infinity? */
+static bool
+numeric_label(const char *s)
+{
+	int			digits = 0;
+
+	if (*s == '-' || *s == '+')
+		s++;
+	if (strcmp(s, "Infinity") == 0)
+		return true;
+	for (; *s >= '0' && *s <= '9'; s++)
+		digits++;
+	if (*s == '.')
+		for (s++; *s >= '0' && *s <= '9'; s++)
+			digits++;
+	if (digits == 0)
+		return false;
+	if (*s == 'e' || *s == 'E')
+	{
+		s++;
+		if (*s == '-' || *s == '+')
+			s++;
+		for (digits = 0; *s >= '0' && *s <= '9'; s++)
+			digits++;
+		if (digits == 0)
+			return false;
+	}
+	return *s == '\0';
+}
+
+/* ---- schema -------------------------------------------------------------- */
+
+/* The columns a row must bring, with their dictionaries. */
+static bool
+read_columns(Reader *reader, const char *const **strings, ModelFile *file)
+{
+	const FormatColumn *source = section_data(reader, SECTION_COLUMNS);
+	uint32_t	n = reader->general->ncolumns;
+	ModelColumn *columns = env_alloc0(reader->env, n > 0 ? n : 1, sizeof(ModelColumn));
+	const char **names = env_alloc(reader->env, n > 0 ? n : 1, sizeof(char *));
+	bool		distinct;
+
+	for (uint32_t c = 0; c < n; c++)
+	{
+		ModelColumn *column = &columns[c];
+		bool		category = source[c].kind == COLUMN_CATEGORY;
+		uint64_t	nown;
+
+		check_cancel(reader, 1);
+		column->name = names[c] = (*strings)[0];
+		column->type_name = (*strings)[1];
+		column->zone = (*strings)[2];
+		column->kind = source[c].kind;
+		column->pooled = source[c].pooled != 0;
+		column->ncategories = source[c].ncategories;
+		column->categories = *strings + 3;
+		*strings += 3 + (uint64_t) source[c].ncategories;
+
+		if (source[c].reserved != 0 || source[c].pooled > 1 || column->name[0] == '\0' ||
+			column->kind < COLUMN_NUMBER || column->kind > COLUMN_TIMESTAMPTZ ||
+			(column->kind == COLUMN_TIMESTAMPTZ) != (column->zone[0] != '\0'))
+			return damaged(reader, "column %u is wrong", c);
+		if (column->ncategories > (category ? LEARN_MAX_CATEGORIES : 0) ||
+			(column->pooled && column->ncategories == 0))
+			return damaged(reader, "column %u has %u categories", c, column->ncategories);
+
+		/* The name of the pooled ones may be the name of a real level as well. */
+		nown = column->pooled ? column->ncategories - 1 : column->ncategories;
+		if (!distinct_strings(reader, column->categories, nown))
+			return damaged(reader, "a category of column %u stands twice in its dictionary", c);
+	}
+	distinct = distinct_strings(reader, names, n);
+	env_free(reader->env, names);
+	if (!distinct)
+		return damaged(reader, "two of its columns have the same name");
+	file->ncolumns = n;
+	file->columns = columns;
+	return true;
+}
+
+/* Can a feature be this part of a column of this kind? */
+static bool
+part_fits(uint32_t kind, uint32_t part)
+{
+	if (part == PART_VALUE)
+		return true;
+	if (kind == COLUMN_NUMBER || kind == COLUMN_CATEGORY || part > PART_LAST)
+		return false;
+	return part != PART_HOUR || kind != COLUMN_DATE;
+}
+
+/* What each feature is, for people and for the learner. */
+static bool
+read_features(Reader *reader, const char *const **strings, ModelFile *file)
+{
+	const FormatFeature *source = section_data(reader, SECTION_FEATURES);
+	const LearnFeature *learn = section_data(reader, SECTION_LEARN_FEATURES);
+	const double *thresholds = section_data(reader, SECTION_THRESHOLDS);
+	uint64_t	nthresholds = section_length(reader, SECTION_THRESHOLDS) / sizeof(double);
+	uint32_t	n = reader->general->nfeatures;
+	uint64_t	first = 0;
+	ModelFeature *features;
+
+	if (!expect_count(reader, SECTION_FEATURES, n, "features") ||
+		!expect_count(reader, SECTION_LEARN_FEATURES, n, "features of the learner"))
+		return false;
+	features = env_alloc0(reader->env, n, sizeof(ModelFeature));
+	for (uint32_t f = 0; f < n; f++)
+	{
+		const ModelColumn *column;
+
+		features[f].name = *(*strings)++;
+		features[f].column = source[f].column;
+		features[f].part = source[f].part;
+		if (source[f].column >= file->ncolumns)
+			return damaged(reader, "feature %u is made of column %u of %u", f, source[f].column,
+						   file->ncolumns);
+		column = &file->columns[source[f].column];
+		if (!part_fits(column->kind, source[f].part))
+			return damaged(reader, "feature %u is part %u of a column of kind %u", f,
+						   source[f].part, column->kind);
+
+		if (column->kind == COLUMN_CATEGORY)
+		{
+			if (learn[f].kind != LEARN_CATEGORY || learn[f].nvalues != column->ncategories ||
+				learn[f].first_threshold != 0)
+				return damaged(reader, "feature %u does not fit its column", f);
+			continue;
+		}
+		if (learn[f].kind != LEARN_NUMERIC || learn[f].nvalues > FORMAT_MAX_VALUES ||
+			learn[f].first_threshold != first || learn[f].nvalues > nthresholds - first)
+			return damaged(reader, "feature %u does not fit its column", f);
+		for (uint32_t i = 0; i < learn[f].nvalues; i++)
+		{
+			const double *value = &thresholds[first + i];
+
+			/* -infinity parts it from the finite values; +infinity would part nothing. */
+			if (!(*value < INFINITY) || (i > 0 && !(value[-1] < *value)))
+				return damaged(reader, "threshold %u of feature %u is wrong", i, f);
+		}
+		first += learn[f].nvalues;
+		check_cancel(reader, 1 + learn[f].nvalues);
+	}
+	if (first != nthresholds)
+		return damaged(reader, "there are thresholds of no feature");
+	file->nfeatures = n;
+	file->features = features;
+	file->learn.nfeatures = n;
+	file->learn.features = learn;
+	file->learn.nthresholds = nthresholds;
+	file->learn.thresholds = thresholds;
+	return true;
+}
+
+static bool
+read_stats(Reader *reader, ModelFile *file)
+{
+	const FormatStats *source = section_data(reader, SECTION_STATS);
+	const double *upper = section_data(reader, SECTION_STATS_UPPER);
+	const uint64_t *counts = section_data(reader, SECTION_STATS_COUNTS);
+	uint64_t	nupper = section_length(reader, SECTION_STATS_UPPER) / sizeof(double);
+	uint64_t	ncounts = section_length(reader, SECTION_STATS_COUNTS) / sizeof(uint64_t);
+	uint32_t	n = file->nfeatures;
+	LearnStats *stats;
+
+	if (!expect_count(reader, SECTION_STATS, n, "features with statistics"))
+		return false;
+	stats = env_alloc0(reader->env, n, sizeof(LearnStats));
+	for (uint32_t f = 0; f < n; f++)
+	{
+		const FormatStats *s = &source[f];
+		bool		numeric = file->learn.features[f].kind == LEARN_NUMERIC;
+		uint64_t	rest = s->count;
+
+		if (s->reserved != 0 || !isfinite(s->minimum) || !isfinite(s->maximum) ||
+			s->minimum > s->maximum || !isfinite(s->mean) || !isfinite(s->stddev) ||
+			s->stddev < 0 || s->nbins > ncounts ||
+			(numeric ? s->nbins > LEARN_STATS_BINS || s->nbins > nupper :
+			 s->nbins != file->learn.features[f].nvalues))
+			return damaged(reader, "the statistics of feature %u are wrong", f);
+		for (uint32_t i = 0; i < s->nbins; i++)
+		{
+			if (counts[i] > rest ||
+				(numeric && (isnan(upper[i]) || (i > 0 && !(upper[i - 1] < upper[i])))))
+				return damaged(reader, "bin %u of the statistics of feature %u is wrong", i, f);
+			rest -= counts[i];
+		}
+		stats[f].count = s->count;
+		stats[f].missing = s->missing;
+		stats[f].minimum = s->minimum;
+		stats[f].maximum = s->maximum;
+		stats[f].mean = s->mean;
+		stats[f].stddev = s->stddev;
+		stats[f].nbins = s->nbins;
+		stats[f].counts = counts;
+		counts += s->nbins;
+		ncounts -= s->nbins;
+		if (numeric)
+		{
+			stats[f].upper = upper;
+			upper += s->nbins;
+			nupper -= s->nbins;
+		}
+		check_cancel(reader, 1 + s->nbins);
+	}
+	if (nupper != 0 || ncounts != 0)
+		return damaged(reader, "there are statistics of no feature");
+	file->stats = stats;
+	return true;
+}
+
+/* ---- trees --------------------------------------------------------------- */
+
+/* An array of n + 1 places that ascend from 0 to total; strictly where step is 1. */
+static bool
+ascending_places(Reader *reader, const uint64_t *places, uint64_t n, uint64_t total, uint64_t step)
+{
+	if (places[0] != 0 || places[n] != total)
+		return false;
+	for (uint64_t i = 0; i < n; i++)
+	{
+		check_cancel(reader, 1);
+		if (places[i + 1] < places[i] || places[i + 1] - places[i] < step)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Every category set: its header, its body, and in limits[] one more than its largest
+ * code, to be compared with the number of categories of the feature that uses it.
+ */
+static bool
+read_sets(Reader *reader, const LearnModel *learn, uint32_t *limits)
+{
+	for (uint64_t s = 0; s < learn->nsets; s++)
+	{
+		const uint32_t *word = learn->set_words + learn->set_first[s];
+		uint64_t	n = learn->set_first[s + 1] - learn->set_first[s] - 1;
+		uint32_t	header = *word++;
+
+		check_cancel(reader, 1 + n);
+		limits[s] = 0;
+		if (n > LEARN_MAX_CATEGORIES || (header & SET_LENGTH_MASK) != n)
+			return damaged(reader, "category set %llu has a wrong length", (unsigned long long) s);
+		if (header & SET_BITMAP)
+		{
+			for (uint32_t i = 0; i < n; i++)
+				if (word[i] != 0)
+					limits[s] = 32 * i + 32 - (uint32_t) __builtin_clz(word[i]);
+			continue;
+		}
+		for (uint32_t i = 0; i < n; i++)
+		{
+			if (word[i] >= LEARN_MAX_CATEGORIES || (i > 0 && word[i - 1] >= word[i]))
+				return damaged(reader, "the codes of category set %llu do not ascend",
+							   (unsigned long long) s);
+			limits[s] = word[i] + 1;
+		}
+	}
+	return true;
+}
+
+#define STATE_LEAF			0x80000000u /* else its depth: 1 for the root; 0: not reached */
+
+/* Is this a leaf that predict can use? */
+static bool
+leaf_fits(const LearnModel *learn, LearnNode node)
+{
+	if (learn->algorithm == LEARN_FOREST && learn->nclasses > 2)
+		return node.number < learn->nclasses + learn->nleaves;
+	return isfinite(node.value);
+}
+
+/*
+ * One tree.  Children stand behind their parent, so one pass over the nodes in order
+ * reaches each before it is looked at: state[] says how.
+ */
+static bool
+read_tree(Reader *reader, const LearnModel *learn, uint32_t tree, const uint32_t *limits,
+		  uint32_t *state)
+{
+	const LearnNode *nodes = learn->nodes + learn->tree_first[tree];
+	uint64_t	n = learn->tree_first[tree + 1] - learn->tree_first[tree];
+	uint64_t	nsets = learn->tree_first_set[tree + 1] - learn->tree_first_set[tree];
+
+	limits += learn->tree_first_set[tree];
+	memset(state, 0, n * sizeof(uint32_t));
+	state[0] = n == 1 ? STATE_LEAF : 1;
+	for (uint64_t i = 0; i < n; i++)
+	{
+		uint32_t	f = nodes[i].split.feature & NODE_FEATURE_MASK;
+		uint32_t	rank = nodes[i].split.rank;
+		uint64_t	child = nodes[i].split.child & NODE_CHILD_MASK;
+		uint32_t	depth = state[i] + 1;
+
+		check_cancel(reader, 1);
+		if (state[i] == 0)
+			return damaged(reader, "node %llu of tree %u has no parent", (unsigned long long) i,
+						   tree);
+		if (state[i] & STATE_LEAF)
+		{
+			if (!leaf_fits(learn, nodes[i]))
+				return damaged(reader, "leaf %llu of tree %u is wrong", (unsigned long long) i,
+							   tree);
+			continue;
+		}
+		if (child <= i || child + 1 >= n)
+			return damaged(reader, "the children of node %llu of tree %u are out of range",
+						   (unsigned long long) i, tree);
+		if (state[child] != 0 || state[child + 1] != 0)
+			return damaged(reader, "node %llu of tree %u has a child with two parents",
+						   (unsigned long long) i, tree);
+		if (depth > FORMAT_MAX_DEPTH)
+			return damaged(reader, "tree %u is deeper than %d", tree, FORMAT_MAX_DEPTH);
+		if (f >= learn->nfeatures)
+			return damaged(reader, "node %llu of tree %u splits feature %u of %u",
+						   (unsigned long long) i, tree, f, learn->nfeatures);
+		if (learn->features[f].kind == LEARN_NUMERIC)
+		{
+			if (rank >= learn->features[f].nvalues)
+				return damaged(reader, "node %llu of tree %u has threshold %u of %u",
+							   (unsigned long long) i, tree, rank, learn->features[f].nvalues);
+		}
+		else if (rank >= nsets || limits[rank] > learn->features[f].nvalues)
+			return damaged(reader, "node %llu of tree %u has a wrong category set",
+						   (unsigned long long) i, tree);
+		state[child] = nodes[i].split.feature & NODE_LEFT_LEAF ? STATE_LEAF : depth;
+		state[child + 1] = nodes[i].split.feature & NODE_RIGHT_LEAF ? STATE_LEAF : depth;
+	}
+	return true;
+}
+
+/* Are n numbers finite, and not negative where they must not be? */
+static bool
+finite_numbers(Reader *reader, const double *values, uint64_t n, double least)
+{
+	for (uint64_t i = 0; i < n; i++)
+	{
+		check_cancel(reader, 1);
+		if (!isfinite(values[i]) || values[i] < least)
+			return false;
+	}
+	return true;
+}
+
+/* The arrays that trees share: their places, covers, start values, leaf table, importance. */
+static bool
+read_arrays(Reader *reader, LearnModel *learn)
+{
+	uint64_t	nleaf_values = section_length(reader, SECTION_LEAF_TABLE) / sizeof(double);
+	uint64_t	nset_words = section_length(reader, SECTION_SET_WORDS) / sizeof(uint32_t);
+	bool		leaf_table = learn->algorithm == LEARN_FOREST && learn->nclasses > 2;
+
+	learn->nnodes = section_length(reader, SECTION_NODES) / sizeof(LearnNode);
+	if (!expect_count(reader, SECTION_BASE, learn->nscores, "start values") ||
+		!expect_count(reader, SECTION_TREE_FIRST, (uint64_t) learn->ntrees + 1, "places of trees") ||
+		!expect_count(reader, SECTION_COVERS, learn->nnodes, "covers") ||
+		!expect_count(reader, SECTION_TREE_FIRST_SET, (uint64_t) learn->ntrees + 1,
+					  "places of sets of trees") ||
+		!expect_count(reader, SECTION_GAIN, learn->nfeatures, "gains") ||
+		!expect_count(reader, SECTION_SPLITS, learn->nfeatures, "numbers of splits"))
+		return false;
+	if (section_length(reader, SECTION_SET_FIRST) == 0)
+		return damaged(reader, "it has no places of category sets");
+	learn->nsets = section_length(reader, SECTION_SET_FIRST) / sizeof(uint64_t) - 1;
+	if (leaf_table ? nleaf_values % learn->nclasses != 0 : nleaf_values != 0)
+		return damaged(reader, "its leaf table has %llu numbers for %u classes",
+					   (unsigned long long) nleaf_values, learn->nclasses);
+	learn->nleaves = leaf_table ? nleaf_values / learn->nclasses : 0;
+
+	learn->base = section_data(reader, SECTION_BASE);
+	learn->tree_first = section_data(reader, SECTION_TREE_FIRST);
+	learn->nodes = section_data(reader, SECTION_NODES);
+	learn->covers = section_data(reader, SECTION_COVERS);
+	learn->tree_first_set = section_data(reader, SECTION_TREE_FIRST_SET);
+	learn->set_first = section_data(reader, SECTION_SET_FIRST);
+	learn->set_words = section_data(reader, SECTION_SET_WORDS);
+	learn->leaf_table = section_data(reader, SECTION_LEAF_TABLE);
+	learn->gain = section_data(reader, SECTION_GAIN);
+	learn->splits = section_data(reader, SECTION_SPLITS);
+
+	if (!ascending_places(reader, learn->tree_first, learn->ntrees, learn->nnodes, 1))
+		return damaged(reader, "the places of its trees are wrong");
+	if (!ascending_places(reader, learn->tree_first_set, learn->ntrees, learn->nsets, 0) ||
+		!ascending_places(reader, learn->set_first, learn->nsets, nset_words, 1))
+		return damaged(reader, "the places of its category sets are wrong");
+	for (uint64_t i = 0; i < learn->nnodes; i++)
+	{
+		check_cancel(reader, 1);
+		if (!isfinite(learn->covers[i]) || learn->covers[i] < 0)
+			return damaged(reader, "the cover of node %llu is wrong", (unsigned long long) i);
+	}
+	if (learn->algorithm == LEARN_FOREST && learn->base[0] != 0)
+		return damaged(reader, "a forest has a start value");
+	if (!finite_numbers(reader, learn->base, learn->nscores, -INFINITY) ||
+		!finite_numbers(reader, learn->leaf_table, nleaf_values, 0) ||
+		!finite_numbers(reader, learn->gain, learn->nfeatures, -INFINITY))
+		return damaged(reader, "a start value, leaf or gain is not a finite number");
+	return true;
+}
+
+static bool
+read_trees(Reader *reader, LearnModel *learn)
+{
+	uint64_t	largest = 1;
+	uint32_t   *limits,
+			   *state;
+	bool		good;
+
+	for (uint32_t t = 0; t < learn->ntrees; t++)
+	{
+		uint64_t	n = learn->tree_first[t + 1] - learn->tree_first[t];
+
+		if (n > NODE_CHILD_MASK)
+			return damaged(reader, "tree %u has too many nodes", t);
+		if (n > largest)
+			largest = n;
+	}
+	limits = env_alloc(reader->env, learn->nsets > 0 ? learn->nsets : 1, sizeof(uint32_t));
+	state = env_alloc(reader->env, largest, sizeof(uint32_t));
+	good = read_sets(reader, learn, limits);
+	for (uint32_t t = 0; t < learn->ntrees && good; t++)
+	{
+		good = read_tree(reader, learn, t, limits, state);
+	}
+	env_free(reader->env, limits);
+	env_free(reader->env, state);
+	return good;
+}
+
+/* ---- all of it ------------------------------------------------------------ */
+
+bool
+model_file_read(const LearnEnv *env, const uint8_t *bytes, size_t length, ModelFile *file,
+				char *why, size_t whysize)
+{
+	Reader		reader = {.env = env, .bytes = bytes, .length = length, .why = why,
+	.whysize = whysize};
+	const char *const *strings;
+	const FormatGeneral *g;
+
+	memset(file, 0, sizeof(*file));
+	if (!read_header(&reader) || !read_sections(&reader) || !read_general(&reader) ||
+		!read_strings(&reader))
+		return false;
+
+	g = reader.general;
+	strings = reader.strings;
+	file->task = g->task;
+	file->target = *strings++;
+	file->nlabels = g->nlabels;
+	file->labels = strings;
+	strings += g->nlabels;
+	file->numeric_labels = g->numeric_labels != 0;
+	file->positive = g->positive;
+	file->threshold = g->threshold;
+	file->learn.algorithm = g->algorithm;
+	file->learn.link = g->link;
+	file->learn.nclasses = g->nclasses;
+	file->learn.ntrees = g->ntrees;
+	file->learn.nscores = g->nscores;
+
+	if (!distinct_strings(&reader, file->labels, file->nlabels))
+		return damaged(&reader, "two of its classes have the same label");
+	for (uint32_t i = 0; file->numeric_labels && i < file->nlabels; i++)
+		if (!numeric_label(file->labels[i]))
+			return damaged(&reader, "label %u is not a number", i);
+
+	return read_columns(&reader, &strings, file) &&
+		read_features(&reader, &strings, file) &&
+		read_stats(&reader, file) &&
+		read_arrays(&reader, &file->learn) &&
+		read_trees(&reader, &file->learn);
+}

@@ -1,0 +1,20 @@
+/*
+ * module.c
+ *		The shared library's entry: magic block and settings.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "model/model.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+/* Called when the library is loaded, by the first call of one of its functions. */
+void
+_PG_init(void)
+{
+	model_define_gucs();
+}

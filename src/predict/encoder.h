@@ -1,0 +1,47 @@
+/*
+ * encoder.h
+ *		A row of any composite type into the numbers a model's features are.
+ */
+#ifndef ECHOLON_ENCODER_H
+#define ECHOLON_ENCODER_H
+
+#include "postgres.h"
+
+#include "access/tupdesc.h"
+#include "utils/jsonb.h"
+
+#include "model/model.h"
+
+typedef struct Encoder Encoder;
+
+/*
+ * Match a row type to the model's columns by name: types checked, extra columns and order of
+ * no importance; a missing column is named in the error.  Allocates in context.
+ */
+extern Encoder *encoder_create(const CachedModel *model, TupleDesc desc, MemoryContext context);
+
+/* The same with the model's name for messages; NULL: "the model". */
+extern Encoder *encoder_create_named(const CachedModel *model, const char *name, TupleDesc desc,
+									 MemoryContext context);
+
+/*
+ * One row: fills x[nfeatures] as learn_predict_row wants it.  Adds the number of
+ * categories never seen at training to *unseen (may be NULL).
+ */
+extern void encoder_row(Encoder *encoder, const Datum *values, const bool *nulls, double *x,
+						uint64 *unseen);
+
+/* An encoder of documents instead of rows. */
+extern Encoder *encoder_create_json(const CachedModel *model, const char *name,
+									MemoryContext context);
+
+/* One document: keys by column name; a missing key is an error, null is missing. */
+extern void encoder_json(Encoder *encoder, Jsonb *document, double *x, uint64 *unseen);
+
+/*
+ * Class number of a label (length bytes, in the database's encoding); -1 where it is not a label of
+ * the model.
+ */
+extern int	encoder_label(const CachedModel *model, const char *label, int length);
+
+#endif							/* ECHOLON_ENCODER_H */

@@ -1,0 +1,209 @@
+/*
+ * baseline.c
+ *		What a model has to beat: the mean or the class shares of the training rows;
+ *		for a split in time also the last value, and the value one season before.
+ *
+ * A series is told by a category column that makes the dates unique: store,
+ * city, product.  The value before a held-out row may itself be held out: this
+ * is the forecast one step ahead that anyone can make without a model.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+
+#include "train/train.h"
+
+#define DAY_USECS 86400e6
+
+typedef struct SeriesRow
+{
+	uint64		group;
+	double		at;
+	uint32		row;
+} SeriesRow;
+
+static int
+compare_series(const void *a, const void *b)
+{
+	const SeriesRow *x = a;
+	const SeriesRow *y = b;
+
+	if (x->group != y->group)
+		return x->group < y->group ? -1 : 1;
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+/* All rows sorted by (group, date); NULL where two rows of a group have one date. */
+static SeriesRow *
+series_sort(const Frame *frame, int group)
+{
+	const double *at = frame->columns[frame->split_by].values;
+	SeriesRow  *series = palloc_extended(mul_size(sizeof(SeriesRow), frame->nrows), MCXT_ALLOC_HUGE);
+
+	for (size_t i = 0; i < frame->nrows; i++)
+	{
+		series[i].group = group < 0 ? 0 : frame->columns[group].codes[i];
+		series[i].at = at[i];
+		series[i].row = (uint32) i;
+	}
+	qsort(series, frame->nrows, sizeof(SeriesRow), compare_series);
+	CHECK_FOR_INTERRUPTS();
+	for (size_t i = 1; i < frame->nrows; i++)
+		if (compare_series(&series[i - 1], &series[i]) == 0)
+		{
+			pfree(series);
+			return NULL;
+		}
+	return series;
+}
+
+/* The series of a relation: alone, or by the first category column that makes dates unique. */
+static SeriesRow *
+series_find(const Frame *frame)
+{
+	SeriesRow  *series = series_sort(frame, -1);
+
+	for (int c = 0; series == NULL && c < frame->ncolumns; c++)
+		if (frame->columns[c].type.kind == COLUMN_CATEGORY && c != frame->target &&
+			frame->columns[c].ncategories < frame->nrows / 2)
+			series = series_sort(frame, c);
+	return series;
+}
+
+static int
+compare_doubles(const void *a, const void *b)
+{
+	double		x = *(const double *) a;
+	double		y = *(const double *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* Median distance of neighbours in a series, in days; NaN where split_by is no date. */
+static double
+series_spacing(const Frame *frame, const SeriesRow *series)
+{
+	ColumnKind	kind = frame->columns[frame->split_by].type.kind;
+	double	   *gaps;
+	size_t		n = 0;
+	double		median;
+
+	if (kind == COLUMN_NUMBER)
+		return NAN;
+	gaps = palloc_extended(mul_size(sizeof(double), frame->nrows), MCXT_ALLOC_HUGE);
+	for (size_t i = 1; i < frame->nrows; i++)
+		if (series[i].group == series[i - 1].group)
+			gaps[n++] = series[i].at - series[i - 1].at;
+	if (n == 0)
+		median = NAN;
+	else
+	{
+		qsort(gaps, n, sizeof(double), compare_doubles);
+		median = gaps[n / 2] / (kind == COLUMN_DATE ? 1.0 : DAY_USECS);
+	}
+	pfree(gaps);
+	return median;
+}
+
+/* Mean, or class shares, of the training rows: the same prediction for every row. */
+static void
+baseline_constant(const Target *target, const Holdout *holdout, double threshold, Baseline *baseline)
+{
+	uint32		width = Max(target->nclasses, 1);
+	double	   *constant = palloc0(sizeof(double) * width);
+	double	   *predictions;
+
+	for (size_t i = 0; i < holdout->ntrain; i++)
+	{
+		double		y = target->values[holdout->train[i]];
+
+		if (target->nclasses == 0)
+			constant[0] += (y - constant[0]) / (i + 1);
+		else
+			constant[(uint32) y] += 1.0 / holdout->ntrain;
+	}
+	predictions = palloc_extended(mul_size(sizeof(double) * width, holdout->ntest), MCXT_ALLOC_HUGE);
+	for (size_t i = 0; i < holdout->ntest; i++)
+		memcpy(&predictions[i * width], constant, sizeof(double) * width);
+	baseline->name = target->nclasses == 0 ? "the mean" : "the class shares";
+	scores_measure(target, threshold, holdout->test, holdout->ntest, predictions, &baseline->scores);
+	pfree(predictions);
+}
+
+/*
+ * The value lag rows before in its series as the prediction; a row without one is
+ * predicted by the mean of the training rows.  Replaces *baseline where better.
+ */
+static void
+baseline_lagged(const Target *target, const Holdout *holdout, size_t nrows,
+				const SeriesRow *series, size_t lag, const char *name, Baseline *baseline)
+{
+	double	   *lagged = palloc_extended(mul_size(sizeof(double), nrows), MCXT_ALLOC_HUGE);
+	double	   *predictions = palloc_extended(mul_size(sizeof(double), holdout->ntest), MCXT_ALLOC_HUGE);
+	double		mean = 0;
+	Scores		scores;
+
+	for (size_t i = 0; i < holdout->ntrain; i++)
+		mean += (target->values[holdout->train[i]] - mean) / (i + 1);
+	for (size_t i = 0; i < nrows; i++)
+		lagged[series[i].row] = i >= lag && series[i - lag].group == series[i].group
+			? target->values[series[i - lag].row] : mean;
+	for (size_t i = 0; i < holdout->ntest; i++)
+		predictions[i] = lagged[holdout->test[i]];
+	scores_measure(target, 0.5, holdout->test, holdout->ntest, predictions, &scores);
+	if (scores_value(&scores, "mse") < scores_value(&baseline->scores, "mse"))
+	{
+		baseline->name = name;
+		baseline->scores = scores;
+	}
+	pfree(lagged);
+	pfree(predictions);
+}
+
+void
+baseline_measure(const Frame *frame, const Target *target, const Holdout *holdout,
+				 double threshold, Baseline *baseline)
+{
+	static const struct
+	{
+		double		from,
+					to;			/* spacing in days */
+		size_t		season;		/* rows */
+		const char *last;
+		const char *seasonal;
+	}			spacings[] = {
+		{0.03, 0.06, 24, "last hour's value", "the value 24 hours before"},
+		{0.9, 1.5, 7, "yesterday's value", "the value a week before"},
+		{6.5, 7.5, 52, "last week's value", "the value 52 weeks before"},
+		{28, 31, 12, "last month's value", "the value a year before"},
+		{89, 93, 4, "last quarter's value", "the value a year before"},
+		{364, 367, 0, "last year's value", NULL},
+	};
+	SeriesRow  *series;
+	const char *last = "the last value";
+	const char *seasonal = NULL;
+	size_t		season = 0;
+	double		days;
+
+	memset(baseline, 0, sizeof(*baseline));
+	if (holdout->ntest == 0)
+		return;
+	baseline_constant(target, holdout, threshold, baseline);
+	if (holdout->kind != HOLDOUT_TIME || target->task != TASK_REGRESSION ||
+		(series = series_find(frame)) == NULL)
+		return;
+	days = series_spacing(frame, series);
+	for (int i = 0; i < lengthof(spacings); i++)
+		if (days >= spacings[i].from && days <= spacings[i].to)
+		{
+			last = spacings[i].last;
+			seasonal = spacings[i].seasonal;
+			season = spacings[i].season;
+		}
+	baseline_lagged(target, holdout, frame->nrows, series, 1, last, baseline);
+	if (seasonal)
+		baseline_lagged(target, holdout, frame->nrows, series, season, seasonal, baseline);
+	pfree(series);
+}

@@ -1,0 +1,630 @@
+/*
+ * params.c
+ *		The one table of training parameters, and what is made from it: reading
+ *		and checking of arguments, the learner's parameters, echolon_parameters().
+ *
+ * Arguments are found by their names in pg_proc, so the order of the SQL
+ * signature is of no importance here.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/float.h"
+#include "utils/syscache.h"
+
+#include "data/column.h"
+#include "train/train.h"
+
+#define IN_RF	1
+#define IN_GB	2
+#define IN_BOTH (IN_RF | IN_GB)
+
+typedef struct ParamDef
+{
+	const char *name;
+	ParamType	type;
+	int			functions;		/* IN_RF, IN_GB */
+	const char *rf_default;		/* NULL: none, or decided by the data */
+	const char *gb_default;
+	double		minimum,
+				maximum;		/* numbers; both included unless open is set */
+	bool		open_minimum;	/* the minimum itself is not allowed */
+	const char *words;			/* allowed words, space-separated; NULL: any */
+	const char *meaning;
+	const char *scikit_learn;
+	const char *lightgbm;
+	const char *xgboost;
+} ParamDef;
+
+/* Order: as in the documentation.  Sources of the defaults: learner.md's comparison on ten data sets. */
+static const ParamDef param_defs[PARAM_COUNT] = {
+	[PARAM_RELATION] = {"relation", PTYPE_REGCLASS, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
+	"table, view, materialized, partitioned or foreign table to learn from", "X, y", "train_set", "dtrain"},
+	[PARAM_TARGET] = {"target", PTYPE_NAME, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
+	"column to predict; rows where it is NULL or NaN are left out", "y", "label", "label"},
+	[PARAM_FEATURES] = {"features", PTYPE_NAMES, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
+	"columns to learn from; NULL: every usable one but the target", "X", "feature_name", "feature_names"},
+	[PARAM_EXCLUDE] = {"exclude", PTYPE_NAMES, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
+	"columns not to learn from", NULL, "ignore_column", NULL},
+	[PARAM_MODEL] = {"model", PTYPE_TEXT, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
+	"name to store the model under; NULL: <relation>_<target>", NULL, NULL, NULL},
+	[PARAM_TASK] = {"task", PTYPE_TEXT, IN_BOTH, NULL, NULL, 0, 0, false, "regression classification",
+	"NULL: by the target's type (text, boolean, enum and integers of two values are classes)", NULL, "objective", "objective"},
+	[PARAM_N_ESTIMATORS] = {"n_estimators", PTYPE_INTEGER, IN_BOTH, "100", "100", 1, 100000, false, NULL,
+	"trees of a forest; rounds of boosting (a round has one tree, or one a class)", "n_estimators", "num_iterations", "num_boost_round"},
+	[PARAM_LEARNING_RATE] = {"learning_rate", PTYPE_FLOAT8, IN_GB, NULL, "0.1", 0, 1, true, NULL,
+	"share of each tree's correction that is taken", "learning_rate", "learning_rate", "eta"},
+	[PARAM_MAX_DEPTH] = {"max_depth", PTYPE_INTEGER, IN_BOTH, NULL, NULL, 1, 65535, false, NULL,
+	"deepest level of a tree; NULL: no limit", "max_depth", "max_depth", "max_depth"},
+	[PARAM_MAX_LEAF_NODES] = {"max_leaf_nodes", PTYPE_INTEGER, IN_BOTH, NULL, "31", 2, 1000000, false, NULL,
+	"most leaves of a tree, grown best first; NULL: no limit (a forest), 31 (boosting)", "max_leaf_nodes", "num_leaves", "max_leaves"},
+	[PARAM_MAX_FEATURES] = {"max_features", PTYPE_NUMBER_OR_WORD, IN_BOTH, NULL, NULL, 0, 16383, true, "sqrt log2 all",
+	"features drawn for a split: a count, a fraction with a decimal point, or a word; NULL: a third (forest, regression), sqrt (forest, classification), all (boosting)", "max_features", "feature_fraction_bynode", "colsample_bynode"},
+	[PARAM_MIN_SAMPLES_LEAF] = {"min_samples_leaf", PTYPE_INTEGER, IN_BOTH, "1", "20", 1, 1000000000, false, NULL,
+	"fewest rows of a leaf", "min_samples_leaf", "min_data_in_leaf", NULL},
+	[PARAM_MIN_SAMPLES_SPLIT] = {"min_samples_split", PTYPE_INTEGER, IN_BOTH, "2", "2", 2, 1000000000, false, NULL,
+	"fewest rows of a node that is split", "min_samples_split", NULL, NULL},
+	[PARAM_BOOTSTRAP] = {"bootstrap", PTYPE_BOOLEAN, IN_RF, "true", NULL, 0, 0, false, NULL,
+	"draw each tree's rows with replacement", "bootstrap", NULL, NULL},
+	[PARAM_MAX_SAMPLES] = {"max_samples", PTYPE_FLOAT8, IN_RF, "1.0", NULL, 0, 1, true, NULL,
+	"rows drawn for a tree, as a fraction", "max_samples", "bagging_fraction", "subsample"},
+	[PARAM_SUBSAMPLE] = {"subsample", PTYPE_FLOAT8, IN_GB, NULL, "1.0", 0, 1, true, NULL,
+	"rows drawn for a round, as a fraction, without replacement", "subsample", "bagging_fraction", "subsample"},
+	[PARAM_L2_REGULARIZATION] = {"l2_regularization", PTYPE_FLOAT8, IN_GB, NULL, "0", 0, 1e12, false, NULL,
+	"added to the hessian of a leaf: shrinks small leaves", "l2_regularization", "lambda_l2", "lambda"},
+	[PARAM_LOSS] = {"loss", PTYPE_TEXT, IN_GB, NULL, NULL, 0, 0, false, "squared_error absolute_error quantile huber poisson log_loss",
+	"what boosting minimises; NULL: squared_error, or log_loss for classes", "loss", "objective", "objective"},
+	[PARAM_QUANTILE] = {"quantile", PTYPE_FLOAT8, IN_GB, NULL, "0.5", 0, 1, true, NULL,
+	"the quantile that loss => 'quantile' predicts", "quantile", "alpha", "quantile_alpha"},
+	[PARAM_CRITERION] = {"criterion", PTYPE_TEXT, IN_BOTH, NULL, "newton", 0, 0, false, "squared_error gini entropy newton friedman_mse",
+	"what a split improves: squared_error (forest, regression), gini or entropy (forest, classes), newton or friedman_mse (boosting)", "criterion", NULL, NULL},
+	[PARAM_SPLIT_RULE] = {"split_rule", PTYPE_TEXT, IN_RF, "best", NULL, 0, 0, false, "best random",
+	"the best threshold of each drawn feature, or one at random (extremely randomized trees)", "ExtraTreesRegressor", "extra_trees", NULL},
+	[PARAM_EARLY_STOPPING_ROUNDS] = {"early_stopping_rounds", PTYPE_INTEGER, IN_GB, NULL, "0", 0, 100000, false, NULL,
+	"stop when the validation loss has not fallen for so many rounds; 0: never", "n_iter_no_change", "early_stopping_round", "early_stopping_rounds"},
+	[PARAM_VALIDATION_FRACTION] = {"validation_fraction", PTYPE_FLOAT8, IN_GB, NULL, "0.1", 0, 0.9, true, NULL,
+	"share of the training rows that early stopping, or a threshold to be found, is judged on", "validation_fraction", NULL, NULL},
+	[PARAM_CLASS_WEIGHT] = {"class_weight", PTYPE_TEXT, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
+	"'balanced', or a JSON object of label and weight, such as '{\"yes\": 5}'", "class_weight", "is_unbalance", "scale_pos_weight"},
+	[PARAM_SAMPLE_WEIGHT] = {"sample_weight", PTYPE_NAME, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
+	"column of row weights, 0 or greater; they steer the training, scores count rows", "sample_weight", "weight", "weight"},
+	[PARAM_MONOTONE_INCREASING] = {"monotone_increasing", PTYPE_NAMES, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
+	"numeric columns with which the prediction may only rise", "monotonic_cst", "monotone_constraints", "monotone_constraints"},
+	[PARAM_MONOTONE_DECREASING] = {"monotone_decreasing", PTYPE_NAMES, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
+	"numeric columns with which the prediction may only fall", "monotonic_cst", "monotone_constraints", "monotone_constraints"},
+	[PARAM_MAX_BINS] = {"max_bins", PTYPE_INTEGER, IN_BOTH, "255", "255", 2, 65535, false, NULL,
+	"most bins of a numeric feature; missing has one of its own", "max_bins", "max_bin", "max_bin"},
+	[PARAM_MAX_CATEGORIES] = {"max_categories", PTYPE_INTEGER, IN_BOTH, "10000", "10000", 2, 65534, false, NULL,
+	"most levels of a category column; rarer ones above it are pooled", "max_categories", "max_cat_threshold", "max_cat_threshold"},
+	[PARAM_POSITIVE_CLASS] = {"positive_class", PTYPE_TEXT, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
+	"of two classes the one that f1, threshold and curves speak of; NULL: the second label", "pos_label", NULL, NULL},
+	[PARAM_THRESHOLD] = {"threshold", PTYPE_NUMBER_OR_WORD, IN_BOTH, "0.5", "0.5", 0, 1, true, "f1 balanced",
+	"probability from which the positive class is predicted: a number, or found on rows the model was not fitted on so that f1 or balanced accuracy is greatest", "threshold", NULL, NULL},
+	[PARAM_TEST_FRACTION] = {"test_fraction", PTYPE_FLOAT8, IN_BOTH, "0.2", "0.2", 0, 0.9, false, NULL,
+	"share of the rows that is held out to measure the model; 0: none", "test_size", NULL, NULL},
+	[PARAM_SPLIT_BY] = {"split_by", PTYPE_NAME, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
+	"date or number column: the last rows by it are held out", "TimeSeriesSplit", NULL, NULL},
+	[PARAM_SPLIT_GROUPS] = {"split_groups", PTYPE_NAME, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
+	"column: all rows of one value are on the same side", "GroupShuffleSplit", NULL, NULL},
+	[PARAM_REFIT] = {"refit", PTYPE_BOOLEAN, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
+	"fit again to all rows after measuring; NULL: only with split_by", "refit", NULL, NULL},
+	[PARAM_SEED] = {"seed", PTYPE_BIGINT, IN_BOTH, "42", "42", -9.3e18, 9.3e18, false, NULL,
+	"of everything random: the same data, parameters and seed give the same model", "random_state", "seed", "seed"},
+};
+
+static const char *
+param_type_name(ParamType type)
+{
+	switch (type)
+	{
+		case PTYPE_REGCLASS:
+			return "regclass";
+		case PTYPE_INTEGER:
+			return "integer";
+		case PTYPE_BIGINT:
+			return "bigint";
+		case PTYPE_FLOAT8:
+			return "double precision";
+		case PTYPE_BOOLEAN:
+			return "boolean";
+		case PTYPE_TEXT:
+			return "text";
+		case PTYPE_NAME:
+			return "name";
+		case PTYPE_NAMES:
+			return "name[]";
+		case PTYPE_NUMBER_OR_WORD:
+			return "number or text";
+	}
+	return NULL;				/* keep compiler quiet */
+}
+
+/* A bound for people: integers without exponent, others as short as they go. */
+static char *
+bound_text(double bound)
+{
+	if (bound == rint(bound) && fabs(bound) < 1e10)
+		return psprintf("%.0f", bound);
+	return psprintf("%g", bound);
+}
+
+/* "1 to 100000", "above 0, at most 1", "sqrt, log2, all", or NULL where anything goes. */
+static char *
+param_range(const ParamDef *def)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	if (def->maximum > def->minimum && def->type != PTYPE_BIGINT)
+	{
+		if (def->open_minimum)
+			appendStringInfo(&buf, "above %s, at most %s", bound_text(def->minimum), bound_text(def->maximum));
+		else
+			appendStringInfo(&buf, "%s to %s", bound_text(def->minimum), bound_text(def->maximum));
+	}
+	if (def->words)
+	{
+		char	   *words = pstrdup(def->words);
+		char	   *save = NULL;
+
+		if (buf.len > 0)
+			appendStringInfoString(&buf, ", or ");
+		for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save))
+			appendStringInfo(&buf, "%s%s", word == words ? "" : ", ", word);
+	}
+	return buf.len > 0 ? buf.data : NULL;
+}
+
+/* Is word one of the space-separated words? */
+static bool
+word_in(const char *word, const char *words)
+{
+	size_t		length = strlen(word);
+
+	if (length == 0 || strchr(word, ' ') != NULL)
+		return false;
+	for (const char *p = words; (p = strstr(p, word)) != NULL; p += length)
+		if ((p == words || p[-1] == ' ') && (p[length] == ' ' || p[length] == '\0'))
+			return true;
+	return false;
+}
+
+static pg_attribute_noreturn() void
+range_error(const ParamDef *def, const char *given)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("parameter \"%s\" is out of range", def->name),
+			 errdetail("It is %s; allowed is %s.", given, param_range(def)),
+			 errhint("SELECT * FROM echolon_parameters() lists every parameter with its range.")));
+}
+
+static void
+check_number(const ParamDef *def, double number, const char *given)
+{
+	if (def->maximum <= def->minimum)
+		return;
+	if (isnan(number) || number > def->maximum || number < def->minimum ||
+		(def->open_minimum && number <= def->minimum))
+		range_error(def, given);
+}
+
+/* A word that is no number, checked against the allowed ones. */
+static void
+check_word(const ParamDef *def, const char *word)
+{
+	if (def->words && !word_in(word, def->words))
+		range_error(def, psprintf("'%s'", word));
+}
+
+/* Fill in a text that stands for a parameter: a default, or a word of PTYPE_NUMBER_OR_WORD. */
+static void
+value_from_text(const ParamDef *def, const char *text, ParamValue *value)
+{
+	value->given = true;
+	switch (def->type)
+	{
+		case PTYPE_INTEGER:
+		case PTYPE_BIGINT:
+			value->integer = strtoll(text, NULL, 10);
+			value->number = (double) value->integer;
+			break;
+		case PTYPE_FLOAT8:
+			value->number = strtod(text, NULL);
+			break;
+		case PTYPE_BOOLEAN:
+			value->boolean = strcmp(text, "true") == 0;
+			break;
+		case PTYPE_NUMBER_OR_WORD:
+			{
+				char	   *end;
+				double		number = strtod(text, &end);
+
+				if (end != text && *end == '\0')
+				{
+					value->is_number = true;
+					value->is_integral = strpbrk(text, ".eE") == NULL;
+					value->number = number;
+					check_number(def, number, text);
+					break;
+				}
+				check_word(def, text);
+			}
+			/* FALLTHROUGH */
+		default:
+			value->word = pstrdup(text);
+	}
+}
+
+/* An argument declared "any": a number of any type, or a text. */
+static void
+value_from_any(const ParamDef *def, Oid type, Datum datum, ParamValue *value)
+{
+	ColumnType	column;
+
+	if (type == UNKNOWNOID)
+	{
+		value_from_text(def, DatumGetCString(datum), value);
+		return;
+	}
+	if (type == TEXTOID || type == VARCHAROID)
+	{
+		value_from_text(def, TextDatumGetCString(datum), value);
+		return;
+	}
+	if (!OidIsValid(type) || !column_type_resolve(type, &column) || column.kind != COLUMN_NUMBER ||
+		column.basetype == INTERVALOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("parameter \"%s\" must be a number or a text", def->name),
+				 errdetail("Its type is %s.", OidIsValid(type) ? format_type_be(type) : "not known")));
+	value->given = true;
+	value->is_number = true;
+	value->is_integral = column.integral;
+	value->number = column_number(&column, datum);
+	check_number(def, value->number, float8out_internal(value->number));
+}
+
+static List *
+names_from_array(const ParamDef *def, ArrayType *array)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+	List	   *names = NIL;
+
+	deconstruct_array(array, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &elements, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("parameter \"%s\" must not contain NULL", def->name)));
+		names = lappend(names, pstrdup(NameStr(*DatumGetName(elements[i]))));
+	}
+	return names;
+}
+
+void
+params_read(FunctionCallInfo fcinfo, LearnAlgorithm algorithm, ParamValues *values)
+{
+	int			function = algorithm == LEARN_FOREST ? IN_RF : IN_GB;
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
+	Oid		   *types;
+	char	  **names;
+	char	   *modes;
+	int			nargs;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
+	nargs = get_func_arg_info(tuple, &types, &names, &modes);
+	ReleaseSysCache(tuple);
+
+	memset(values, 0, sizeof(*values));
+	values->algorithm = algorithm;
+	for (int id = 0; id < PARAM_COUNT; id++)
+	{
+		const ParamDef *def = &param_defs[id];
+		ParamValue *value = &values->value[id];
+		const char *fallback = algorithm == LEARN_FOREST ? def->rf_default : def->gb_default;
+		int			arg;
+
+		if ((def->functions & function) == 0)
+			continue;
+		for (arg = 0; arg < nargs; arg++)
+			if (strcmp(names[arg], def->name) == 0)
+				break;
+		if (arg >= fcinfo->nargs)
+			elog(ERROR, "function %u has no argument \"%s\"", fcinfo->flinfo->fn_oid, def->name);
+		if (fcinfo->args[arg].isnull)
+		{
+			if (fallback)
+				value_from_text(def, fallback, value);
+			continue;
+		}
+
+		Datum		datum = fcinfo->args[arg].value;
+
+		value->given = true;
+		switch (def->type)
+		{
+			case PTYPE_REGCLASS:
+				value->relation = DatumGetObjectId(datum);
+				break;
+			case PTYPE_INTEGER:
+				value->integer = DatumGetInt32(datum);
+				value->number = (double) value->integer;
+				check_number(def, value->number, psprintf(INT64_FORMAT, value->integer));
+				break;
+			case PTYPE_BIGINT:
+				value->integer = DatumGetInt64(datum);
+				value->number = (double) value->integer;
+				break;
+			case PTYPE_FLOAT8:
+				value->number = DatumGetFloat8(datum);
+				check_number(def, value->number, float8out_internal(value->number));
+				break;
+			case PTYPE_BOOLEAN:
+				value->boolean = DatumGetBool(datum);
+				break;
+			case PTYPE_TEXT:
+				value->word = text_to_cstring(DatumGetTextPP(datum));
+				check_word(def, value->word);
+				break;
+			case PTYPE_NAME:
+				value->word = pstrdup(NameStr(*DatumGetName(datum)));
+				break;
+			case PTYPE_NAMES:
+				value->names = names_from_array(def, DatumGetArrayTypeP(datum));
+				break;
+			case PTYPE_NUMBER_OR_WORD:
+				value_from_any(def, get_fn_expr_argtype(fcinfo->flinfo, arg), datum, value);
+				break;
+		}
+	}
+
+	if (!values->value[PARAM_RELATION].given || !values->value[PARAM_TARGET].given)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("parameter \"%s\" must not be NULL",
+						values->value[PARAM_RELATION].given ? "target" : "relation")));
+}
+
+/* How many features are drawn for a split: a count, a fraction or a word, never below 1. */
+static uint32
+resolve_max_features(const ParamValue *value, LearnAlgorithm algorithm, uint32 nfeatures, uint32 nclasses)
+{
+	double		wanted;
+
+	if (!value->given)
+	{
+		if (algorithm == LEARN_BOOSTING)
+			wanted = nfeatures;
+		else
+			wanted = nclasses == 0 ? nfeatures / 3.0 : sqrt(nfeatures);
+	}
+	else if (value->is_number)
+	{
+		if (value->is_integral && value->number > nfeatures)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("parameter \"max_features\" is out of range"),
+					 errdetail("It is %.0f, and there are %u features.", value->number, nfeatures),
+					 errhint("Give a count up to %u, or a fraction such as 0.33.", nfeatures)));
+		if (!value->is_integral && value->number > 1.0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("parameter \"max_features\" is out of range"),
+					 errdetail("It is %g; a number with a decimal point is a fraction, above 0 and at most 1.",
+							   value->number),
+					 errhint("Give an integer for a count of features.")));
+		wanted = value->is_integral ? value->number : value->number * nfeatures;
+	}
+	else if (strcmp(value->word, "sqrt") == 0)
+		wanted = sqrt(nfeatures);
+	else if (strcmp(value->word, "log2") == 0)
+	{
+		/* the C library's log2 is exact enough for a whole number, but not the same everywhere */
+		wanted = 0;
+		while ((nfeatures >> (int) (wanted + 1)) > 0)
+			wanted++;
+	}
+	else
+		wanted = nfeatures;
+	return wanted < 1 ? 1 : (uint32) wanted;
+}
+
+static pg_attribute_noreturn() void
+word_does_not_fit(ParamId id, const char *word, const char *what, const char *instead)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("parameter \"%s\" does not fit: '%s'", param_defs[id].name, word),
+			 errdetail("This is %s.", what),
+			 errhint("Use %s, or leave it out.", instead)));
+}
+
+static LearnLoss
+resolve_loss(const ParamValue *value, uint32 nclasses)
+{
+	static const char *const words[] = {"squared_error", "absolute_error", "quantile", "huber", "poisson"};
+	const char *word = value->given ? value->word : nclasses > 0 ? "log_loss" : "squared_error";
+
+	if (nclasses > 0)
+	{
+		if (strcmp(word, "log_loss") != 0)
+			word_does_not_fit(PARAM_LOSS, word, "a classification", "'log_loss'");
+		return nclasses == 2 ? LOSS_LOGISTIC : LOSS_SOFTMAX;
+	}
+	for (int i = 0; i < lengthof(words); i++)
+		if (strcmp(word, words[i]) == 0)
+			return (LearnLoss) (LOSS_SQUARED_ERROR + i);
+	word_does_not_fit(PARAM_LOSS, word, "a regression",
+					  "'squared_error', 'absolute_error', 'quantile', 'huber' or 'poisson'");
+}
+
+static LearnCriterion
+resolve_criterion(const ParamValue *value, LearnAlgorithm algorithm, uint32 nclasses)
+{
+	const char *word = value->given ? value->word : NULL;
+
+	if (algorithm == LEARN_BOOSTING)
+	{
+		if (word == NULL || strcmp(word, "newton") == 0)
+			return CRITERION_NEWTON;
+		if (strcmp(word, "friedman_mse") == 0)
+			return CRITERION_FRIEDMAN_MSE;
+		word_does_not_fit(PARAM_CRITERION, word, "boosting", "'newton' or 'friedman_mse'");
+	}
+	if (nclasses > 0)
+	{
+		if (word == NULL || strcmp(word, "gini") == 0)
+			return CRITERION_GINI;
+		if (strcmp(word, "entropy") == 0)
+			return CRITERION_ENTROPY;
+		word_does_not_fit(PARAM_CRITERION, word, "a forest for classes", "'gini' or 'entropy'");
+	}
+	if (word == NULL || strcmp(word, "squared_error") == 0)
+		return CRITERION_SQUARED_ERROR;
+	word_does_not_fit(PARAM_CRITERION, word, "a forest for numbers", "'squared_error'");
+}
+
+void
+params_resolve(const ParamValues *values, uint32 nfeatures, uint32 nclasses, LearnParams *params)
+{
+	const ParamValue *v = values->value;
+	bool		boosting = values->algorithm == LEARN_BOOSTING;
+
+	memset(params, 0, sizeof(*params));
+	params->algorithm = values->algorithm;
+	params->n_estimators = (uint32) v[PARAM_N_ESTIMATORS].integer;
+	params->max_depth = (uint32) v[PARAM_MAX_DEPTH].integer;	/* 0 where not given */
+	params->max_leaf_nodes = (uint32) v[PARAM_MAX_LEAF_NODES].integer;
+	params->max_features = resolve_max_features(&v[PARAM_MAX_FEATURES], values->algorithm, nfeatures, nclasses);
+	params->min_samples_leaf = (uint32) v[PARAM_MIN_SAMPLES_LEAF].integer;
+	params->min_samples_split = (uint32) v[PARAM_MIN_SAMPLES_SPLIT].integer;
+	params->bootstrap = v[PARAM_BOOTSTRAP].boolean;
+	params->max_samples = boosting ? 1.0 : v[PARAM_MAX_SAMPLES].number;
+	params->learning_rate = boosting ? v[PARAM_LEARNING_RATE].number : 1.0;
+	params->subsample = boosting ? v[PARAM_SUBSAMPLE].number : 1.0;
+	params->l2_regularization = v[PARAM_L2_REGULARIZATION].number;
+	if (boosting)
+		params->loss = resolve_loss(&v[PARAM_LOSS], nclasses);
+	params->quantile = boosting ? v[PARAM_QUANTILE].number : 0.5;
+	if (boosting && params->quantile >= 1.0)
+		range_error(&param_defs[PARAM_QUANTILE], "1");
+	params->criterion = resolve_criterion(&v[PARAM_CRITERION], values->algorithm, nclasses);
+	params->split_rule = !boosting && strcmp(v[PARAM_SPLIT_RULE].word, "random") == 0 ? SPLIT_RANDOM : SPLIT_BEST;
+	params->early_stopping_rounds = (uint32) v[PARAM_EARLY_STOPPING_ROUNDS].integer;
+	params->max_bins = (uint32) v[PARAM_MAX_BINS].integer;
+	params->seed = (uint64) v[PARAM_SEED].integer;
+}
+
+void
+params_json(const ParamValues *values, const LearnParams *params, StringInfo out)
+{
+	static const char *const losses[] = {"squared_error", "absolute_error", "quantile", "huber",
+	"poisson", "log_loss", "log_loss"};
+	static const char *const criteria[] = {"squared_error", "gini", "entropy", "newton", "friedman_mse"};
+	int			function = values->algorithm == LEARN_FOREST ? IN_RF : IN_GB;
+	bool		first = true;
+
+	appendStringInfoChar(out, '{');
+	for (int id = PARAM_FEATURES; id < PARAM_COUNT; id++)
+	{
+		const ParamDef *def = &param_defs[id];
+		const ParamValue *value = &values->value[id];
+
+		if ((def->functions & function) == 0 || id == PARAM_MODEL)
+			continue;
+		appendStringInfo(out, "%s\"%s\": ", first ? "" : ", ", def->name);
+		first = false;
+		/* what was resolved stands as it was used */
+		if (id == PARAM_MAX_FEATURES)
+			appendStringInfo(out, "%u", params->max_features);
+		else if (id == PARAM_LOSS)
+			json_string(out, losses[params->loss]);
+		else if (id == PARAM_CRITERION)
+			json_string(out, criteria[params->criterion]);
+		else if (!value->given)
+			appendStringInfoString(out, "null");
+		else if (def->type == PTYPE_INTEGER || def->type == PTYPE_BIGINT)
+			appendStringInfo(out, INT64_FORMAT, value->integer);
+		else if (def->type == PTYPE_FLOAT8 || (def->type == PTYPE_NUMBER_OR_WORD && value->is_number))
+			appendStringInfoString(out, float8out_internal(value->number));
+		else if (def->type == PTYPE_BOOLEAN)
+			appendStringInfoString(out, value->boolean ? "true" : "false");
+		else if (def->type == PTYPE_NAMES)
+		{
+			ListCell   *cell;
+
+			appendStringInfoChar(out, '[');
+			foreach(cell, value->names)
+			{
+				if (cell != list_head(value->names))
+					appendStringInfoString(out, ", ");
+				json_string(out, lfirst(cell));
+			}
+			appendStringInfoChar(out, ']');
+		}
+		else
+			json_string(out, value->word);
+	}
+	appendStringInfoChar(out, '}');
+}
+
+PG_FUNCTION_INFO_V1(echolon_parameters);
+
+/* echolon_parameters(function text): one row a parameter of the training functions. */
+Datum
+echolon_parameters(PG_FUNCTION_ARGS)
+{
+	static const char *const functions[] = {"echolon_train_rf", "echolon_train_gb"};
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *only = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
+
+	if (only && strcmp(only, functions[0]) != 0 && strcmp(only, functions[1]) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("function \"%s\" has no list of parameters", only),
+				 errhint("Use 'echolon_train_rf' or 'echolon_train_gb', or nothing for both.")));
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int f = 0; f < 2; f++)
+	{
+		if (only && strcmp(only, functions[f]) != 0)
+			continue;
+		for (int id = 0; id < PARAM_COUNT; id++)
+		{
+			const ParamDef *def = &param_defs[id];
+			const char *texts[9];
+			Datum		row[9];
+			bool		nulls[9];
+
+			if ((def->functions & (f == 0 ? IN_RF : IN_GB)) == 0)
+				continue;
+			texts[0] = functions[f];
+			texts[1] = def->name;
+			texts[2] = param_type_name(def->type);
+			texts[3] = f == 0 ? def->rf_default : def->gb_default;
+			texts[4] = param_range(def);
+			texts[5] = def->meaning;
+			texts[6] = def->scikit_learn;
+			texts[7] = def->lightgbm;
+			texts[8] = def->xgboost;
+			for (int i = 0; i < 9; i++)
+			{
+				nulls[i] = texts[i] == NULL;
+				row[i] = nulls[i] ? (Datum) 0 : CStringGetTextDatum(texts[i]);
+			}
+			tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
+		}
+	}
+	return (Datum) 0;
+}

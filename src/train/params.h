@@ -1,0 +1,106 @@
+/*
+ * params.h
+ *		The parameters of training: one table of names, defaults and ranges.
+ *
+ * The SQL signatures repeat the defaults for \df; a test holds the two
+ * together.  echolon_parameters() and the documentation are made from the table.
+ */
+#ifndef ECHOLON_PARAMS_H
+#define ECHOLON_PARAMS_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+
+#include "learn/learn.h"
+
+typedef enum ParamId
+{
+	PARAM_RELATION,
+	PARAM_TARGET,
+	PARAM_FEATURES,
+	PARAM_EXCLUDE,
+	PARAM_MODEL,
+	PARAM_TASK,
+	PARAM_N_ESTIMATORS,
+	PARAM_LEARNING_RATE,
+	PARAM_MAX_DEPTH,
+	PARAM_MAX_LEAF_NODES,
+	PARAM_MAX_FEATURES,
+	PARAM_MIN_SAMPLES_LEAF,
+	PARAM_MIN_SAMPLES_SPLIT,
+	PARAM_BOOTSTRAP,
+	PARAM_MAX_SAMPLES,
+	PARAM_SUBSAMPLE,
+	PARAM_L2_REGULARIZATION,
+	PARAM_LOSS,
+	PARAM_QUANTILE,
+	PARAM_CRITERION,
+	PARAM_SPLIT_RULE,
+	PARAM_EARLY_STOPPING_ROUNDS,
+	PARAM_VALIDATION_FRACTION,
+	PARAM_CLASS_WEIGHT,
+	PARAM_SAMPLE_WEIGHT,
+	PARAM_MONOTONE_INCREASING,
+	PARAM_MONOTONE_DECREASING,
+	PARAM_MAX_BINS,
+	PARAM_MAX_CATEGORIES,
+	PARAM_POSITIVE_CLASS,
+	PARAM_THRESHOLD,
+	PARAM_TEST_FRACTION,
+	PARAM_SPLIT_BY,
+	PARAM_SPLIT_GROUPS,
+	PARAM_REFIT,
+	PARAM_SEED,
+	PARAM_COUNT
+} ParamId;
+
+typedef enum ParamType
+{
+	PTYPE_REGCLASS,
+	PTYPE_INTEGER,
+	PTYPE_BIGINT,
+	PTYPE_FLOAT8,
+	PTYPE_BOOLEAN,
+	PTYPE_TEXT,
+	PTYPE_NAME,
+	PTYPE_NAMES,
+	PTYPE_NUMBER_OR_WORD
+} ParamType;
+
+/* One argument as given, or its default. */
+typedef struct ParamValue
+{
+	bool		given;			/* not NULL after the default is filled in */
+	bool		is_number;		/* PTYPE_NUMBER_OR_WORD: number, else word */
+	bool		is_integral;	/* the number was given as an integer type */
+	Oid			relation;
+	int64		integer;
+	double		number;
+	bool		boolean;
+	char	   *word;			/* text, name */
+	List	   *names;			/* of char * */
+} ParamValue;
+
+typedef struct ParamValues
+{
+	LearnAlgorithm algorithm;
+	ParamValue	value[PARAM_COUNT];
+} ParamValues;
+
+/* Read and range-check the arguments of echolon_train_rf or echolon_train_gb, by name. */
+extern void params_read(FunctionCallInfo fcinfo, LearnAlgorithm algorithm, ParamValues *values);
+
+/*
+ * The learner's parameters for a task: what depends on the number of features
+ * or classes is resolved here; a word that does not fit the task is an error.
+ */
+extern void params_resolve(const ParamValues *values, uint32 nfeatures, uint32 nclasses,
+						   LearnParams *params);
+
+/* All parameters as used, as a JSON object. */
+extern void params_json(const ParamValues *values, const LearnParams *params, StringInfo out);
+
+#endif							/* ECHOLON_PARAMS_H */

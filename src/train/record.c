@@ -1,0 +1,356 @@
+/*
+ * record.c
+ *		What is written and said of a training: notes and the summary notice for
+ *		people, JSON documents and the model's bytes for the store.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+
+#include "learn/hash.h"
+#include "learn/metrics.h"
+#include "train/train.h"
+
+/* ---- what there is to say --------------------------------------------------------- */
+
+static void
+note(Training *t, char *text)
+{
+	t->notes = lappend(t->notes, text);
+}
+
+static const char *
+metric_text(double value)
+{
+	return isfinite(value) ? psprintf("%.*f", fabs(value) < 10 ? 3 : 1, value) : "unknown";
+}
+
+/* 8602 as 8,602. */
+static char *
+count_text(uint64 n)
+{
+	char	   *digits = psprintf(UINT64_FORMAT, n);
+	int			length = (int) strlen(digits);
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (int i = 0; i < length; i++)
+	{
+		if (i > 0 && (length - i) % 3 == 0)
+			appendStringInfoChar(&buf, ',');
+		appendStringInfoChar(&buf, digits[i]);
+	}
+	return buf.data;
+}
+
+/* What a person should know before trusting the score. */
+void
+record_notes(Training *t)
+{
+	const char *metric = scores_headline(&t->target);
+	double		score = scores_value(&t->score, metric);
+	double		train = scores_value(&t->train_score, metric);
+	double		base = scores_value(&t->baseline.scores, metric);
+	const LearnModel *m = &t->fit.model;
+	double		total = 0;
+	uint32		top = 0;
+	ListCell   *cell;
+
+	foreach(cell, t->frame->notices)
+		note(t, lfirst(cell));
+	if (train - score > 0.2)
+		note(t, psprintf("the model fits its training rows much better (%s %s) than new ones (%s)",
+						 metric, metric_text(train), metric_text(score)));
+	if (score < base)
+		note(t, psprintf("the model is worse than %s (%s %s against %s)", t->baseline.name, metric,
+						 metric_text(score), metric_text(base)));
+	for (uint32 f = 0; f < m->nfeatures; f++)
+	{
+		total += m->gain[f];
+		if (m->gain[f] > m->gain[top])
+			top = f;
+	}
+	if (total <= 0)
+		note(t, pstrdup("no feature says anything about the target: every importance is zero"));
+	else if (m->nfeatures > 1 && m->gain[top] > 0.9 * total && score > 0.99)
+		note(t, psprintf("feature \"%s\" alone nearly gives the target: is it known when you predict?",
+						 t->set.features[top].name));
+	for (uint32 k = 0; k < t->target.nclasses; k++)
+	{
+		bool		predicted = false;
+
+		if (t->target.counts[k] == 1)
+			note(t, psprintf("class '%s' has one row only: it is learned from, and never measured",
+							 t->target.labels[k]));
+		for (int i = 0; i < t->sample.n && !predicted; i++)
+			predicted = metrics_predicted_class(&t->sample.predicted[(size_t) i * t->target.nclasses],
+												t->target.nclasses, t->target.positive, t->threshold) == k;
+		if (t->sample.n > 0 && !predicted)
+			note(t, psprintf("class '%s' is never predicted on the held-out rows", t->target.labels[k]));
+	}
+	if (t->outer.ntest > 0 && t->outer.ntest < 30)
+		note(t, psprintf("the score rests on %zu held-out rows only", t->outer.ntest));
+}
+
+void
+record_announce(const Training *t, int32 version)
+{
+	const char *metric = scores_headline(&t->target);
+	const char *trees = t->params.algorithm == LEARN_FOREST ? "trees" : "rounds";
+	uint32		ntrees = t->params.algorithm == LEARN_FOREST ? t->fit.model.ntrees : t->fit.rounds;
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "%s version %d: ", t->model, version);
+	if (t->score.n == 0)
+		appendStringInfo(&buf, "fitted to %s rows, not measured", count_text(t->nfitted));
+	else
+		appendStringInfo(&buf, "%s %s on %s %s rows", metric,
+						 metric_text(scores_value(&t->score, metric)), count_text(t->nmeasured),
+						 t->outer.ntest > 0 ? "held-out" : "out-of-bag");
+	if (t->baseline.scores.n > 0)
+		appendStringInfo(&buf, ", %s %s", t->baseline.name,
+						 metric_text(scores_value(&t->baseline.scores, metric)));
+	appendStringInfo(&buf, "; %s %s in %.1f s", count_text(ntrees), trees, t->seconds);
+	if (t->notes != NIL)
+	{
+		StringInfoData detail;
+		ListCell   *cell;
+
+		initStringInfo(&detail);
+		foreach(cell, t->notes)
+			appendStringInfo(&detail, "%s%s", cell == list_head(t->notes) ? "" : "; ", (char *) lfirst(cell));
+		ereport(NOTICE, (errmsg("%s", buf.data), errdetail_internal("%s.", detail.data)));
+	}
+	else
+		ereport(NOTICE, (errmsg("%s", buf.data)));
+}
+
+/* ---- storing ------------------------------------------------------------------------ */
+
+static Jsonb *
+jsonb_from_text(const char *text)
+{
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+}
+
+Jsonb *
+record_metrics(const Training *t)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfoString(&buf, "{\"measured_on\": ");
+	json_string(&buf, t->measured_on);
+	appendStringInfoString(&buf, ", \"score\": ");
+	scores_json(&t->score, NULL, NULL, &buf);
+	appendStringInfoString(&buf, ", \"train\": ");
+	scores_json(&t->train_score, NULL, NULL, &buf);
+	appendStringInfoString(&buf, ", \"oob\": ");
+	if (t->oob_score.n > 0)
+		scores_json(&t->oob_score, NULL, NULL, &buf);
+	else
+		appendStringInfoString(&buf, "null");
+	appendStringInfoString(&buf, ", \"baseline\": ");
+	if (t->baseline.scores.n > 0)
+		scores_json(&t->baseline.scores, "name", t->baseline.name, &buf);
+	else
+		appendStringInfoString(&buf, "null");
+	appendStringInfoChar(&buf, '}');
+	return jsonb_from_text(buf.data);
+}
+
+static Jsonb *
+curve_jsonb(const Training *t)
+{
+	StringInfoData buf;
+
+	if (t->ncurve == 0)
+		return NULL;
+	initStringInfo(&buf);
+	for (uint32 i = 0; i < t->ncurve; i++)
+	{
+		appendStringInfo(&buf, "%s[%u, ", i == 0 ? "[" : ", ", t->curve[i].n_estimators);
+		json_number(&buf, t->curve[i].train);
+		appendStringInfoString(&buf, ", ");
+		json_number(&buf, t->curve[i].watched);
+		appendStringInfoChar(&buf, ']');
+	}
+	appendStringInfoChar(&buf, ']');
+	return jsonb_from_text(buf.data);
+}
+
+/*
+ * What a retraining repeats: names and values, and where the sides of the split
+ * part, so that a row keeps its side.  64-bit thresholds are strings, since JSON's
+ * readers round numbers.
+ */
+static Jsonb *
+recipe_jsonb(const Training *t, const char *parameters)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "{\"function\": \"%s\", \"relation\": ",
+					 t->params.algorithm == LEARN_FOREST ? "echolon_train_rf" : "echolon_train_gb");
+	json_string(&buf, t->relation);
+	appendStringInfoString(&buf, ", \"target\": ");
+	json_string(&buf, t->values.value[PARAM_TARGET].word);
+	appendStringInfo(&buf, ", \"task\": \"%s\", \"columns\": [",
+					 t->target.task == TASK_REGRESSION ? "regression" : "classification");
+	for (int c = 0, n = 0; c < t->frame->ncolumns; c++)
+		if (t->frame->columns[c].feature)
+		{
+			appendStringInfoString(&buf, n++ == 0 ? "" : ", ");
+			json_string(&buf, t->frame->columns[c].name);
+		}
+	appendStringInfo(&buf, "], \"parameters\": %s, \"split\": {\"kind\": ", parameters);
+	switch (t->outer.kind)
+	{
+		case HOLDOUT_NONE:
+			appendStringInfoString(&buf, "\"none\"");
+			break;
+		case HOLDOUT_HASH:
+			appendStringInfoString(&buf, "\"hash\", \"thresholds\": {");
+			for (uint32 k = 0; k < Max(t->target.nclasses, 1); k++)
+			{
+				appendStringInfoString(&buf, k == 0 ? "" : ", ");
+				json_string(&buf, t->target.nclasses == 0 ? "" : t->target.labels[k]);
+				appendStringInfo(&buf, ": \"" UINT64_FORMAT "\"", t->outer.class_thresholds[k]);
+			}
+			appendStringInfoChar(&buf, '}');
+			break;
+		case HOLDOUT_TIME:
+			appendStringInfoString(&buf, "\"time\", \"after\": ");
+			json_number(&buf, t->outer.time_threshold);
+			break;
+		case HOLDOUT_GROUPS:
+			appendStringInfo(&buf, "\"groups\", \"threshold\": \"" UINT64_FORMAT "\"", t->outer.group_threshold);
+			break;
+	}
+	appendStringInfoString(&buf, "}}");
+	return jsonb_from_text(buf.data);
+}
+
+/* Of the rows that were read and the parameters: equal where a training would repeat this one. */
+static char *
+fingerprint(const Training *t, const char *parameters)
+{
+	uint64		a = hash_bytes(t->relation, strlen(t->relation), 1);
+	uint64		b = hash_bytes(parameters, strlen(parameters), 2);
+
+	for (size_t i = 0; i < t->frame->nrows; i++)
+	{
+		a = hash_pair(a, t->frame->row_hash[i]);
+		b += hash_mix(t->frame->row_hash[i] ^ b);
+	}
+	return psprintf("%016llx%016llx", (unsigned long long) a, (unsigned long long) b);
+}
+
+static uint8 *
+model_bytes(const Training *t, size_t *length)
+{
+	ModelFile	file;
+	const char **labels = palloc(sizeof(char *) * Max(t->target.nclasses, 1));
+	uint8	   *bytes;
+
+	memset(&file, 0, sizeof(file));
+	for (uint32 k = 0; k < t->target.nclasses; k++)
+		labels[k] = utf8_copy(t->target.labels[k]);
+	file.task = t->target.task;
+	file.target = utf8_copy(t->values.value[PARAM_TARGET].word);
+	file.nlabels = t->target.nclasses;
+	file.labels = labels;
+	file.numeric_labels = t->target.numeric_labels;
+	file.positive = t->target.positive;
+	file.threshold = t->threshold;
+	file.ncolumns = t->set.ncolumns;
+	file.columns = t->set.sources;
+	file.nfeatures = t->set.nfeatures;
+	file.features = t->set.features;
+	file.stats = t->fit.stats;
+	file.learn = t->fit.model;
+
+	*length = model_file_size(&file);
+	if (*length > max_memory_bytes())
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the model needs %zu MB, echolon.max_memory allows %zu MB",
+						*length >> 20, max_memory_bytes() >> 20),
+				 errhint("Train fewer or smaller trees (n_estimators, max_depth, min_samples_leaf).")));
+	bytes = palloc_extended(*length, MCXT_ALLOC_HUGE);
+	model_file_write(&file, bytes);
+	return bytes;
+}
+
+ArrayType *
+record_notes_array(const Training *t)
+{
+	Datum	   *elements = palloc(sizeof(Datum) * Max(list_length(t->notes), 1));
+	int			n = 0;
+	ListCell   *cell;
+
+	foreach(cell, t->notes)
+		elements[n++] = CStringGetTextDatum(lfirst(cell));
+	return construct_array(elements, n, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+int32
+record_store(const Training *t, const char *parameters, Jsonb *metrics)
+{
+	NewVersion	v;
+	const char *metric = scores_headline(&t->target);
+
+	memset(&v, 0, sizeof(v));
+	v.model = t->model;
+	v.relation = t->relation;
+	v.target = t->values.value[PARAM_TARGET].word;
+	v.task = t->target.task == TASK_REGRESSION ? "regression" : "classification";
+	v.algorithm = t->params.algorithm == LEARN_FOREST ? "random_forest" : "gradient_boosting";
+	v.recipe = recipe_jsonb(t, parameters);
+	v.parameters = jsonb_from_text(parameters);
+	v.metrics = metrics;
+	v.curve = curve_jsonb(t);
+	v.metric = metric;
+	v.score = scores_value(&t->score, metric);
+	v.train_score = scores_value(&t->train_score, metric);
+	v.baseline = scores_value(&t->baseline.scores, metric);
+	v.rows_used = t->frame->nrows;
+	v.seconds = t->seconds;
+	v.fingerprint = fingerprint(t, parameters);
+	v.notes = record_notes_array(t);
+	v.holdout = t->sample.n > 0 ? &t->sample : NULL;
+	v.bytes = model_bytes(t, &v.length);
+	return store_add_version(&v);
+}
+
+Jsonb *
+record_details(const Training *t, const char *parameters, Jsonb *metrics)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "{\"parameters\": %s, \"metrics\": %s, \"rows\": {\"read\": " UINT64_FORMAT
+					 ", \"used\": %zu, \"without_target\": " UINT64_FORMAT ", \"training\": %zu, \"held_out\": %zu}"
+					 ", \"features\": %u, \"left_out\": [",
+					 parameters, JsonbToCString(NULL, &metrics->root, VARSIZE(metrics)),
+					 t->frame->rows_read, t->frame->nrows, t->frame->rows_without_target,
+					 t->nfitted, t->outer.ntest, t->set.nfeatures);
+	for (int c = 0, n = 0; c < t->frame->ncolumns; c++)
+		if (t->frame->columns[c].left_out)
+		{
+			appendStringInfoString(&buf, n++ == 0 ? "{\"column\": " : ", {\"column\": ");
+			json_string(&buf, t->frame->columns[c].name);
+			appendStringInfoString(&buf, ", \"reason\": ");
+			json_string(&buf, t->frame->columns[c].left_out);
+			appendStringInfoChar(&buf, '}');
+		}
+	appendStringInfoString(&buf, "]}");
+	return jsonb_from_text(buf.data);
+}

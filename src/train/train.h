@@ -1,0 +1,159 @@
+/*
+ * train.h
+ *		What the steps of a training hand to each other.
+ *
+ *		frame (data) -> target.c labels -> features.c columns -> holdout.c sides
+ *		-> learn_fit -> scores.c, baseline.c -> train.c stores and reports
+ */
+#ifndef ECHOLON_TRAIN_H
+#define ECHOLON_TRAIN_H
+
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+
+#include "data/frame.h"
+#include "learn/learn.h"
+#include "model/model.h"
+#include "train/params.h"
+
+/* ---- target.c: the task, and the target as numbers -------------------------- */
+
+typedef struct Target
+{
+	ModelTask	task;
+	double	   *values;			/* [nrows] value, or class number */
+	uint32		nclasses;		/* 0: regression */
+	char	  **labels;			/* [nclasses], database encoding */
+	uint64	   *counts;			/* [nclasses] rows */
+	bool		numeric_labels;
+	uint32		positive;
+} Target;
+
+extern void target_resolve(const Frame *frame, const ParamValues *values, Target *target);
+
+/* ---- features.c: frame columns to learner's columns and the model's schema -- */
+
+typedef struct FeatureSet
+{
+	uint32		nfeatures;
+	LearnColumn *columns;		/* [nfeatures] */
+	ModelFeature *features;		/* [nfeatures] names in UTF-8 */
+	uint32		ncolumns;
+	ModelColumn *sources;		/* [ncolumns] names in UTF-8 */
+} FeatureSet;
+
+extern void features_build(const Frame *frame, const ParamValues *values, uint32 nclasses,
+						   FeatureSet *set);
+
+/* A string of the database's encoding in UTF-8, for the model's bytes. */
+extern char *utf8_copy(const char *text);
+
+/* ---- holdout.c: who is held out ---------------------------------------------- */
+
+typedef enum HoldoutKind
+{
+	HOLDOUT_NONE,
+	HOLDOUT_HASH,				/* by content of the row, stratified by class */
+	HOLDOUT_TIME,				/* the last rows by split_by */
+	HOLDOUT_GROUPS				/* by content of split_groups */
+} HoldoutKind;
+
+typedef struct Holdout
+{
+	HoldoutKind kind;
+	uint32	   *train;			/* ascending rows */
+	size_t		ntrain;
+	uint32	   *test;
+	size_t		ntest;
+	/* where the sides part, for the recipe: below is held out (TIME: above) */
+	uint64	   *class_thresholds;	/* HASH: [max(nclasses, 1)] */
+	uint64		group_threshold;
+	double		time_threshold;
+} Holdout;
+
+/*
+ * Split rows[0 .. n) (NULL: all rows of the frame).  stream keeps the outer
+ * split and the one for early stopping apart.
+ */
+extern void holdout_split(const Frame *frame, const Target *target, const uint32 *rows, size_t n,
+						  HoldoutKind kind, double fraction, uint64 seed, uint64 stream,
+						  Holdout *holdout);
+
+/* ---- scores.c: metrics as a list ------------------------------------------------- */
+
+#define MAX_SCORES 8
+
+typedef struct Scores
+{
+	int			n;				/* 0: not measured */
+	const char *const *names;
+	double		values[MAX_SCORES];
+} Scores;
+
+/* Metrics of predictions [n * noutputs] for rows (their targets are looked up). */
+extern void scores_measure(const Target *target, double threshold, const uint32 *rows, size_t n,
+						   const double *predictions, Scores *scores);
+
+/* The headline metric: r2, or roc_auc. */
+extern const char *scores_headline(const Target *target);
+extern double scores_value(const Scores *scores, const char *name);	/* NaN where not measured */
+extern void scores_json(const Scores *scores, const char *extra_name, const char *extra_value,
+						StringInfo out);
+extern void json_string(StringInfo out, const char *text);
+extern void json_number(StringInfo out, double value);	/* null where not finite */
+
+/* ---- baseline.c: what a model has to beat --------------------------------------- */
+
+typedef struct Baseline
+{
+	const char *name;			/* "mean", "majority", "last month's value", … */
+	Scores		scores;
+} Baseline;
+
+extern void baseline_measure(const Frame *frame, const Target *target, const Holdout *holdout,
+							 double threshold, Baseline *baseline);
+
+/* ---- record.c: what is written and said of a training ------------------------- */
+
+typedef struct Training
+{
+	ParamValues values;
+	char	   *relation;		/* schema.name */
+	char	   *model;
+	Frame	   *frame;
+	Target		target;
+	FeatureSet	set;
+	LearnParams params;
+	LearnData	data;
+	double	   *class_weights;	/* [nclasses] or NULL; 'balanced' is filled in a fit */
+	bool		balanced;
+
+	Holdout		outer;
+	const uint32 *fitted;		/* rows the measured model was fitted to */
+	size_t		nfitted;
+	LearnFit	fit;			/* the one that is stored */
+	uint32		ncurve;			/* of the measured fit */
+	LearnCurvePoint *curve;
+	double		threshold;
+	bool		refitted;
+
+	const char *measured_on;
+	size_t		nmeasured;		/* rows behind score */
+	Scores		score,
+				train_score,
+				oob_score;
+	Baseline	baseline;
+	HoldoutSample sample;
+	List	   *notes;			/* of char * */
+	double		seconds;
+} Training;
+
+extern void record_notes(Training *t);	/* after measuring: what a person should know */
+extern ArrayType *record_notes_array(const Training *t);
+extern void record_announce(const Training *t, int32 version);	/* the one NOTICE */
+extern Jsonb *record_metrics(const Training *t);
+extern Jsonb *record_details(const Training *t, const char *parameters, Jsonb *metrics);
+extern int32 record_store(const Training *t, const char *parameters, Jsonb *metrics);
+
+#endif							/* ECHOLON_TRAIN_H */

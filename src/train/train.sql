@@ -1,0 +1,110 @@
+-- train: the training functions.
+
+CREATE TYPE echolon.training_result AS (
+	model text,
+	version integer,
+	task text,
+	rows_used bigint,
+	metric text,
+	score double precision,
+	train_score double precision,
+	baseline double precision,
+	seconds double precision,
+	notes text[],
+	details jsonb
+);
+COMMENT ON TYPE echolon.training_result IS
+'What a training returns: the stored version, its headline metric on rows it was not fitted to (score), on training rows (train_score, at most 20,000 of them) and of the baseline it has to beat; notes a person should read; details: parameters, all metrics, rows, columns left out and why';
+
+CREATE FUNCTION echolon_train_rf(
+	relation regclass,
+	target name,
+	features name[] DEFAULT NULL,
+	exclude name[] DEFAULT NULL,
+	model text DEFAULT NULL,
+	task text DEFAULT NULL,
+	n_estimators integer DEFAULT 100,
+	max_depth integer DEFAULT NULL,
+	max_leaf_nodes integer DEFAULT NULL,
+	max_features "any" DEFAULT NULL::text,
+	min_samples_leaf integer DEFAULT 1,
+	min_samples_split integer DEFAULT 2,
+	bootstrap boolean DEFAULT true,
+	max_samples double precision DEFAULT 1.0,
+	criterion text DEFAULT NULL,
+	split_rule text DEFAULT 'best',
+	class_weight text DEFAULT NULL,
+	sample_weight name DEFAULT NULL,
+	monotone_increasing name[] DEFAULT NULL,
+	monotone_decreasing name[] DEFAULT NULL,
+	max_bins integer DEFAULT 255,
+	max_categories integer DEFAULT 10000,
+	positive_class text DEFAULT NULL,
+	threshold "any" DEFAULT 0.5::double precision,
+	test_fraction double precision DEFAULT 0.2,
+	split_by name DEFAULT NULL,
+	split_groups name DEFAULT NULL,
+	refit boolean DEFAULT NULL,
+	seed bigint DEFAULT 42
+) RETURNS echolon.training_result
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
+AS 'MODULE_PATHNAME', 'echolon_train_rf';
+COMMENT ON FUNCTION echolon_train_rf IS
+'Train a random forest on a relation and store it as a new, active version of a model. The task follows the target: text, boolean, enum and integers of two values are classes, other numbers a regression. A share of the rows (test_fraction) is held out to measure the model. Returns echolon.training_result. Errors: a column that does not exist or cannot be used, fewer than 100 usable rows, a constant target or one class, a parameter out of range, a model name that belongs to another relation, target or owner. Parameters: echolon_parameters(). Source: Breiman, Random Forests, Machine Learning 45 (2001); split_rule random: Geurts, Ernst, Wehenkel (2006)';
+
+CREATE FUNCTION echolon_train_gb(
+	relation regclass,
+	target name,
+	features name[] DEFAULT NULL,
+	exclude name[] DEFAULT NULL,
+	model text DEFAULT NULL,
+	task text DEFAULT NULL,
+	n_estimators integer DEFAULT 100,
+	learning_rate double precision DEFAULT 0.1,
+	max_depth integer DEFAULT NULL,
+	max_leaf_nodes integer DEFAULT 31,
+	max_features "any" DEFAULT NULL::text,
+	min_samples_leaf integer DEFAULT 20,
+	min_samples_split integer DEFAULT 2,
+	subsample double precision DEFAULT 1.0,
+	l2_regularization double precision DEFAULT 0,
+	loss text DEFAULT NULL,
+	quantile double precision DEFAULT 0.5,
+	criterion text DEFAULT 'newton',
+	early_stopping_rounds integer DEFAULT 0,
+	validation_fraction double precision DEFAULT 0.1,
+	class_weight text DEFAULT NULL,
+	sample_weight name DEFAULT NULL,
+	monotone_increasing name[] DEFAULT NULL,
+	monotone_decreasing name[] DEFAULT NULL,
+	max_bins integer DEFAULT 255,
+	max_categories integer DEFAULT 10000,
+	positive_class text DEFAULT NULL,
+	threshold "any" DEFAULT 0.5::double precision,
+	test_fraction double precision DEFAULT 0.2,
+	split_by name DEFAULT NULL,
+	split_groups name DEFAULT NULL,
+	refit boolean DEFAULT NULL,
+	seed bigint DEFAULT 42
+) RETURNS echolon.training_result
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
+AS 'MODULE_PATHNAME', 'echolon_train_gb';
+COMMENT ON FUNCTION echolon_train_gb IS
+'Train gradient-boosted trees on a relation and store them as a new, active version of a model. The task follows the target: text, boolean, enum and integers of two values are classes, other numbers a regression. A share of the rows (test_fraction) is held out to measure the model. Returns echolon.training_result. Errors: a column that does not exist or cannot be used, fewer than 100 usable rows, a constant target or one class, a parameter out of range, a model name that belongs to another relation, target or owner. Parameters: echolon_parameters(). Sources: Friedman, Greedy function approximation, Annals of Statistics 29 (2001); Ke et al., LightGBM, NIPS (2017)';
+
+CREATE FUNCTION echolon_parameters(
+	function text DEFAULT NULL,
+	OUT training_function text,
+	OUT parameter text,
+	OUT type text,
+	OUT default_value text,
+	OUT range text,
+	OUT meaning text,
+	OUT scikit_learn text,
+	OUT lightgbm text,
+	OUT xgboost text
+) RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL SAFE ROWS 60
+AS 'MODULE_PATHNAME', 'echolon_parameters';
+COMMENT ON FUNCTION echolon_parameters IS
+'The parameters of the training functions (of both, or of the one named): type, default, range, meaning, and what scikit-learn, LightGBM and XGBoost call them. Error: a function that has no list';
