@@ -26,4 +26,9 @@
 	object_aclcheck(NamespaceRelationId, nsp, role, mode)
 #endif
 
+/* 18: pg_noreturn stands before the declaration, pg_attribute_noreturn() is gone */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 #endif							/* ECHOLON_COMPAT_H */

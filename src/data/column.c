@@ -207,8 +207,7 @@ column_parts(ColumnKind kind, ColumnPart *parts)
 		return n;
 	}
 
-	/* the date itself too: a trend over years is in no calendar part */
-	parts[n++] = PART_VALUE;
+	/* not the date itself: in a table of days it would name the row */
 	parts[n++] = PART_YEAR;
 	parts[n++] = PART_MONTH;
 	parts[n++] = PART_DAY;

@@ -12,6 +12,7 @@
 #include "fmgr.h"
 #include "pgtime.h"
 
+#include "compat.h"
 #include "model/format.h"
 
 typedef struct ColumnType

@@ -226,14 +226,17 @@ dictionary_code(Dictionary *dictionary, Datum datum)
 	while (dictionary->slots[slot] != 0)
 	{
 		uint32		code = dictionary->slots[slot] - 1;
-		const DictionaryEntry *entry = &dictionary->entries[code];
+		DictionaryEntry *entry = &dictionary->entries[code];
 
 		if (entry->hash == hash && entry->length == (uint32) length)
 		{
 			if (entry->key != NULL)
 			{
 				if (memcmp(entry->key, key, length) == 0)
+				{
+					entry->count++;
 					return code;
+				}
 			}
 			else
 			{
@@ -242,7 +245,10 @@ dictionary_code(Dictionary *dictionary, Datum datum)
 					label_content(key, length, content);
 				have_content = true;
 				if (entry->content[0] == content[0] && entry->content[1] == content[1])
+				{
+					entry->count++;
 					return code;
+				}
 			}
 		}
 		slot = (slot + 1) & dictionary->mask;
@@ -262,6 +268,7 @@ dictionary_code(Dictionary *dictionary, Datum datum)
 
 	entry->hash = hash;
 	entry->length = length;
+	entry->count = 1;
 	entry->key = dictionary_keep(dictionary, key, length);
 	if (type->is_enum || type->basetype == UUIDOID || type->basetype == BOOLOID)
 	{

@@ -30,6 +30,7 @@ typedef struct DictionaryEntry
 	uint64		hash;			/* of the key, for the table */
 	uint64		content[2];		/* of the label in UTF-8: the same in every database */
 	const char *key;			/* NULL where the budget for text was used up */
+	uint64		count;			/* rows */
 	uint32		length;
 } DictionaryEntry;
 

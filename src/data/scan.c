@@ -186,7 +186,7 @@ relation_column(Oid relid, const char *name)
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("column \"%s\" does not exist in \"%s\"", name, get_rel_name(relid)),
-			 closest != NULL ? errhint("Did you mean \"%s\"?", closest) :
+			 closest != NULL ? errhint("Check the column's name: did you mean \"%s\"?", closest) :
 			 n == 0 ? errhint("It has no columns.") :
 			 errhint("Its columns are %s.", list.data)));
 	return InvalidAttrNumber;	/* keep compiler quiet */
@@ -218,7 +218,7 @@ relation_scan(Oid relid, List *columns, RelationRow row, void *arg)
 	receiver.pub.rStartup = receiver_startup;
 	receiver.pub.rShutdown = receiver_shutdown;
 	receiver.pub.rDestroy = receiver_destroy;
-	receiver.pub.mydest = DestNone;
+	receiver.pub.mydest = DestTuplestore;	/* SPI takes a query into DestNone for a utility */
 	receiver.row = row;
 	receiver.arg = arg;
 	receiver.context = context;

@@ -31,6 +31,7 @@
 #define NEAR_UNIQUE_SHARE	0.5 /* … if they are more than this part of the values */
 #define DENSE_RANGE			1.1 /* unique integers that leave out a tenth are still numbers of rows */
 #define NOTICE_COLUMNS		50	/* names in the notice */
+#define CHECK_ROWS			(1024 * 1024)	/* a few milliseconds of a column */
 
 /* Is name among names? */
 static bool
@@ -314,8 +315,12 @@ unique_integers(const Frame *frame, const FrameColumn *column, const SourceColum
 		return false;
 	for (size_t i = 0; i < frame->nrows; i++)
 	{
-		low = Min(low, column->values[i]);
-		high = Max(high, column->values[i]);
+		double		value = cell_number(source->group, source->slot, i);
+
+		if (i % CHECK_ROWS == 0)
+			CHECK_FOR_INTERRUPTS();
+		low = Min(low, value);
+		high = Max(high, value);
 	}
 
 	/* rows that are left out have their numbers too */
@@ -328,7 +333,7 @@ unique_integers(const Frame *frame, const FrameColumn *column, const SourceColum
 									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (size_t i = 0; i < frame->nrows && unique; i++)
 	{
-		size_t		bit = (size_t) (column->values[i] - low);
+		size_t		bit = (size_t) (cell_number(source->group, source->slot, i) - low);
 
 		unique = (seen[bit / 8] & (1 << bit % 8)) == 0;
 		seen[bit / 8] |= 1 << bit % 8;
@@ -344,11 +349,12 @@ column_constant(const Frame *frame, const FrameColumn *column, const SourceColum
 	/* whether there is a value at all may tell something */
 	if (column->missing > 0)
 		return false;
-	if (column->codes != NULL)
+	if (column->type.kind == COLUMN_CATEGORY)
 		return source->dictionary.nentries == 1;
 	for (size_t i = 1; i < frame->nrows; i++)
 	{
-		if (column->values[i] != column->values[0])
+		if (cell_number(source->group, source->slot, i) !=
+			cell_number(source->group, source->slot, 0))
 			return false;
 	}
 	return true;
@@ -360,7 +366,7 @@ near_unique_text(const Frame *frame, const FrameColumn *column, const SourceColu
 {
 	uint32		levels = source->dictionary.nentries;
 
-	return column->codes != NULL && !column->type.is_enum &&
+	return column->type.kind == COLUMN_CATEGORY && !column->type.is_enum &&
 		levels > NEAR_UNIQUE_LEVELS &&
 		levels > NEAR_UNIQUE_SHARE * (double) (frame->nrows - column->missing);
 }
@@ -368,8 +374,6 @@ near_unique_text(const Frame *frame, const FrameColumn *column, const SourceColu
 void
 select_features(const FrameSpec *spec, Frame *frame, SourceColumn *sources)
 {
-	if (!spec->all_features)
-		return;
 	for (int i = 0; i < frame->ncolumns; i++)
 	{
 		FrameColumn *column = &frame->columns[i];
@@ -377,6 +381,16 @@ select_features(const FrameSpec *spec, Frame *frame, SourceColumn *sources)
 
 		if (!column->feature)
 			continue;
+		if (!spec->all_features)
+		{
+			/* who names a column knows what is in it, but this is no column to learn from */
+			if (column->missing == frame->nrows)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("column \"%s\" cannot be a feature", column->name),
+						 errdetail("It has no value in any usable row.")));
+			continue;
+		}
 		CHECK_FOR_INTERRUPTS();
 		if (column->missing == frame->nrows)
 			column->left_out = pstrdup("all NULL");

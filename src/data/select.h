@@ -8,6 +8,7 @@
 
 #include "postgres.h"
 
+#include "data/cells.h"
 #include "data/dictionary.h"
 #include "data/frame.h"
 
@@ -18,6 +19,8 @@ typedef struct SourceColumn
 	bool		is_role;		/* target, weight, split_by or split_groups */
 	double		low,			/* integral candidates: range over the rows that are left out */
 				high;
+	const CellGroup *group;		/* where its cells are, as read */
+	int			slot;
 	Dictionary	dictionary;		/* categories that are read */
 } SourceColumn;
 
@@ -35,7 +38,6 @@ extern SourceColumn *select_columns(const FrameSpec *spec, Frame *frame);
 
 /*
  * After reading: drops candidates by what is in them (feature, left_out).
- * codes and values are as read.
  */
 extern void select_features(const FrameSpec *spec, Frame *frame, SourceColumn *sources);
 

@@ -117,7 +117,11 @@ rank_scores(const LearnEnv *env, const bool *positive, const double *score, cons
 		items[kept++].row = (uint32_t) i;
 	}
 	sorted = rank_sort(env, items, spare, kept);
-	steps = env_alloc(env, n + 1, sizeof(RankStep));
+	env_free(env, sorted == items ? spare : items);
+	for (size_t i = 0; i < kept; i++)
+		count += i == 0 || sorted[i].key != sorted[i - 1].key;
+	steps = env_alloc(env, count + 1, sizeof(RankStep));
+	count = 0;
 	for (size_t i = 0; i < kept; i++)
 	{
 		uint32_t	row = sorted[i].row;
@@ -130,8 +134,7 @@ rank_scores(const LearnEnv *env, const bool *positive, const double *score, cons
 		else
 			steps[count - 1].negative += wi;
 	}
-	env_free(env, items);
-	env_free(env, spare);
+	env_free(env, sorted);
 	*nsteps = count;
 	return steps;
 }

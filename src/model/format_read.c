@@ -591,13 +591,15 @@ read_sets(Reader *reader, const LearnModel *learn, uint32_t *limits)
 
 		check_cancel(reader, 1 + n);
 		limits[s] = 0;
-		if (n > LEARN_MAX_CATEGORIES || (header & SET_LENGTH_MASK) != n)
+		if (n < 1 || n > LEARN_MAX_CATEGORIES || (header & SET_LENGTH_MASK) != n)
 			return damaged(reader, "category set %llu has a wrong length", (unsigned long long) s);
 		if (header & SET_BITMAP)
 		{
-			for (uint32_t i = 0; i < n; i++)
-				if (word[i] != 0)
-					limits[s] = 32 * i + 32 - (uint32_t) __builtin_clz(word[i]);
+			/* The last word holds the largest code. */
+			if (word[n - 1] == 0)
+				return damaged(reader, "the bitmap of category set %llu is too long",
+							   (unsigned long long) s);
+			limits[s] = (uint32_t) (32 * n) - (uint32_t) __builtin_clz(word[n - 1]);
 			continue;
 		}
 		for (uint32_t i = 0; i < n; i++)

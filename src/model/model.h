@@ -16,6 +16,7 @@
 #include "utils/jsonb.h"
 #include "utils/snapshot.h"
 
+#include "compat.h"
 #include "model/format.h"
 
 /* A LearnEnv on the current memory context, CHECK_FOR_INTERRUPTS and ereport. */
@@ -48,6 +49,9 @@ typedef struct ModelVersion		/* palloc'd in the caller's context */
 
 /* version 0: the active one.  Raises: no such model (or none you may see), no such version, no right. */
 extern ModelVersion *store_lookup(const char *model, int32 version, ModelRight right);
+
+/* "regression" or "classification", which a retraining keeps; NULL: no such model, or none you may see. */
+extern char *store_task(const char *model);
 
 /* The stored bytes, 8-byte aligned, palloc'd (huge). */
 extern uint8 *store_read_bytes(const ModelVersion *version);

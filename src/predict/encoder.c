@@ -214,9 +214,11 @@ encoder_column_missing(const Encoder *encoder, const char *name, TupleDesc desc)
 			 n == 0 ? errdetail("The row has no columns.") :
 			 errdetail("The row's columns are %s.", encoder_list(names, n)),
 			 anonymous && n > 0 ?
-			 errhint("The columns of ROW(...) have no names of their own: give them names in a subquery, as in FROM (SELECT 1 AS \"%s\") AS input.", name) :
+			 errhint("The columns of ROW(...) have no names of their own: give them names in a subquery, as in FROM (SELECT ... AS %s, ...) AS input.",
+					 quote_identifier(name)) :
 			 near != NULL ?
-			 errhint("Columns are matched by name: did you mean \"%s\"? Name it so in a subquery, as in SELECT \"%s\" AS \"%s\".", near, near, name) :
+			 errhint("Columns are matched by name: if \"%s\" is meant, rename it in a subquery, as in FROM (SELECT %s AS %s, ...) AS input.",
+					 near, quote_identifier(near), quote_identifier(name)) :
 			 errhint("Columns are matched by name: add it to the row, as NULL where it is not known.")));
 }
 

@@ -195,7 +195,7 @@ word_in(const char *word, const char *words)
 	return false;
 }
 
-static pg_attribute_noreturn() void
+pg_noreturn static void
 range_error(const ParamDef *def, const char *given)
 {
 	ereport(ERROR,
@@ -440,7 +440,7 @@ resolve_max_features(const ParamValue *value, LearnAlgorithm algorithm, uint32 n
 	return wanted < 1 ? 1 : (uint32) wanted;
 }
 
-static pg_attribute_noreturn() void
+pg_noreturn static void
 word_does_not_fit(ParamId id, const char *word, const char *what, const char *instead)
 {
 	ereport(ERROR,

@@ -63,7 +63,7 @@ distinct_values(const double *values, size_t nrows, uint32 limit, uint32 *n)
 	return found;
 }
 
-static pg_attribute_noreturn() void
+pg_noreturn static void
 too_many_classes(const FrameColumn *column)
 {
 	ereport(ERROR,

@@ -135,11 +135,11 @@ sub fails
 	return;
 }
 
-# The stored bytes of a model's active version, in hexadecimal; for the superuser.
+# The bytes of a model's active version, in hexadecimal.
 sub model_bytes
 {
 	my ($node, $model) = @_;
-	return $node->safe_psql('postgres', "SELECT encode(echolon_test_bytes('$model'), 'hex')");
+	return $node->safe_psql('postgres', "SELECT encode(echolon_export_model('$model'), 'hex')");
 }
 
 1;

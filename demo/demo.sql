@@ -1,0 +1,83 @@
+-- demo.sql: a walk through Echolon; run by "make demo" after load.sql, or by
+-- psql in any database that has the demo's tables.
+\set QUIET on
+\set ON_ERROR_STOP on
+\pset footer off
+\pset null '-'
+\pset linestyle ascii
+\pset border 1
+\pset pager off
+\timing off
+
+CREATE EXTENSION IF NOT EXISTS echolon;
+
+\echo
+\echo '=== 1. Which customers will leave?  Gradient boosting on 5,000 customers of a telephone company ==='
+\echo
+\echo SELECT * FROM echolon_train_gb('customers', 'churn');
+\echo
+SELECT task, metric, round(score::numeric, 3) AS score, round(baseline::numeric, 3) AS baseline, rows_used,
+	round(seconds::numeric, 2) AS seconds
+FROM echolon_train_gb('customers', 'churn');
+\echo 'The score comes from the fifth of the customers that was held out.  On those:'
+\echo
+\echo SELECT * FROM echolon_classification_report('customers_churn');
+\echo
+SELECT label, round(precision::numeric, 3) AS precision, round(recall::numeric, 3) AS recall, round(f1::numeric, 3) AS f1,
+	support FROM echolon_classification_report('customers_churn');
+\echo 'What tells them apart:'
+\echo
+\echo SELECT * FROM echolon_feature_importance('customers_churn') LIMIT 5;
+\echo
+SELECT rank, feature, round(importance::numeric, 3) AS importance FROM echolon_feature_importance('customers_churn') LIMIT 5;
+\echo 'The hundred most likely to leave, of those who are still there (ten of them shown):'
+\echo
+\echo SELECT c.*, echolon_predict_proba('customers_churn', c, 'yes') AS risk
+\echo FROM customers AS c WHERE churn = 'no' ORDER BY risk DESC LIMIT 100;
+\echo
+CREATE TABLE at_risk AS
+SELECT c.*, echolon_predict_proba('customers_churn', c, 'yes') AS risk
+FROM customers AS c WHERE churn = 'no' ORDER BY risk DESC LIMIT 100;
+SELECT row_id AS customer, state, international_plan AS abroad, round(total_day_minutes) AS day_minutes,
+	number_customer_service_calls AS complaints, round(risk::numeric, 3) AS risk
+FROM at_risk ORDER BY risk DESC LIMIT 10;
+
+\echo '=== 2. What is a house worth?  A random forest on 2,930 sales in Ames, Iowa, with 73 columns ==='
+\echo
+\echo SELECT * FROM echolon_train_rf('house_sales', 'sale_price');
+\echo
+SELECT task, metric, round(score::numeric, 3) AS score, round(baseline::numeric, 3) AS baseline, rows_used,
+	round(seconds::numeric, 2) AS seconds
+FROM echolon_train_rf('house_sales', 'sale_price');
+\echo SELECT * FROM echolon_metrics('house_sales_sale_price');
+\echo
+SELECT metric, round(score::numeric, 3) AS score, round(train_score::numeric, 3) AS train_score,
+	round(baseline::numeric, 3) AS baseline FROM echolon_metrics('house_sales_sale_price');
+SELECT rank, feature, round(importance::numeric, 3) AS importance FROM echolon_feature_importance('house_sales_sale_price') LIMIT 5;
+\echo 'A house that was never built, as a JSON document, one room at a time:'
+\echo
+SELECT area AS living_area_sq_ft, round(echolon_predict_json('house_sales_sale_price',
+		to_jsonb(h) || jsonb_build_object('gr_liv_area', area, 'first_flr_sf', area))) AS worth
+FROM (SELECT * FROM house_sales WHERE row_id = 1) AS h, unnest(ARRAY[1000, 1500, 2000, 2500]) AS area;
+
+\echo '=== 3. Next month''s home sales in 46 Texas cities: what not to believe ==='
+\echo
+\echo 'Units times median price nearly is the revenue, so these columns of the same month must not be used;'
+\echo 'and a random split would let the model look at next month to predict this one.  So:'
+\echo
+\echo SELECT * FROM echolon_train_rf('sales', 'revenue', split_by => 'month',
+\echo '  exclude => \'{row_id,units,median_price,listings,inventory}\');'
+\echo
+SELECT task, metric, round(score::numeric, 3) AS score, round(baseline::numeric, 3) AS baseline, rows_used,
+	details->'metrics'->>'measured_on' AS measured_on
+FROM echolon_train_rf('sales', 'revenue', split_by => 'month', exclude => '{row_id,units,median_price,listings,inventory}');
+\echo 'The baseline is last month''s value of the same city.  A model that knows only the city and the date does not'
+\echo 'beat it, and Echolon says so.  Features made of the months before (lags, rolling means) are what is missing here.'
+\echo
+
+\echo '=== The models ==='
+\echo
+\echo SELECT * FROM echolon.models;
+\echo
+SELECT model, algorithm, version, metric, round(score::numeric, 3) AS score, round(baseline::numeric, 3) AS baseline, state
+FROM echolon.models ORDER BY model;

@@ -1,0 +1,410 @@
+/*
+ * split.c
+ *		The best split of one feature, from the cells of its values.
+ *
+ * Numeric: the bins in order, each boundary a candidate, missing rows on either side.
+ * Categories: up to four levels one against the rest; more are ordered by
+ * their smoothed means, after which a best subset is a prefix (Fisher 1958), the rare
+ * ones pooled and the gain penalised, so that many levels of noise look like noise.
+ */
+#include "learn/split.h"
+
+typedef struct Candidate
+{
+	double		gain;
+	uint32_t	place;			/* numeric: last place left; levels: how many are left */
+	bool		missing_left;
+	bool		missing_alone;	/* numeric: the right side has missing rows only */
+	uint32_t	nl;
+	int64_t		gl;
+	uint64_t	hl;
+} Candidate;
+
+/* Keep the candidate with these left sums if it is allowed and better. */
+static always_inline void
+try_sums(const GainKind kind, const SplitNode *node, int direction, int64_t gl, uint64_t hc,
+		 uint32_t place, bool missing_left, Candidate *best)
+{
+	const SplitRule *rule = node->rule;
+	uint32_t	nl = (uint32_t) (hc & ((UINT64_C(1) << rule->cshift) - 1));
+	uint64_t	hl = hc >> rule->cshift;
+	double		gain;
+
+	if (!split_sides(node, nl, hl))
+		return;
+	gain = split_gain(kind, node, gl, hl);
+	if (!(gain > best->gain))
+		return;
+	if (direction != 0 && !split_keeps_direction(node, direction, gl, hl))
+		return;
+	best->gain = gain;
+	best->place = place;
+	best->missing_left = missing_left;
+	best->missing_alone = false;
+	best->nl = nl;
+	best->gl = gl;
+	best->hl = hl;
+}
+
+/* All boundaries between the present bins, or the random one. */
+static always_inline void
+scan_bins(const GainKind kind, const SplitNode *node, const FeatureBins *fb, uint32_t feature,
+		  const Cell *cells, const uint16_t *codes, uint32_t m, Cell missing, Candidate *best)
+{
+	const SplitRule *rule = node->rule;
+	uint64_t	mask = (UINT64_C(1) << rule->cshift) - 1;
+	bool		some_missing = (missing.hc & mask) > 0;
+	int			direction = fb->monotone;
+	uint32_t	only = rule->random && m > 1 ? random_place(node, fb, feature, codes, m) : UINT32_MAX;
+	int64_t		g = 0;
+	uint64_t	hc = 0;
+
+	for (uint32_t i = 0; i + 1 < m; i++)
+	{
+		const Cell *cell = &cells[codes[i]];
+
+		g += cell->g;
+		hc += cell->hc;
+		if (only != UINT32_MAX && i != only)
+			continue;
+		if (!some_missing && node->n - (uint32_t) (hc & mask) < rule->min_samples_leaf)
+			return;
+		try_sums(kind, node, direction, g, hc, i, false, best);
+		if (some_missing)
+			try_sums(kind, node, direction, g + missing.g, hc + missing.hc, i, true, best);
+	}
+
+	/* all values against missing; infinity can't lie below a finite threshold */
+	if (some_missing && m > 0 && fb->upper[codes[m - 1]] < DBL_MAX)
+	{
+		double		before = best->gain;
+
+		g += cells[codes[m - 1]].g;
+		hc += cells[codes[m - 1]].hc;
+		try_sums(kind, node, 0, g, hc, m - 1, false, best);
+		if (best->gain > before)
+			best->missing_alone = true;
+	}
+}
+
+/* Note a split as the best; a category's levels are the caller's to add. */
+void
+split_take(Split *best, uint32_t feature, double gain, uint32_t bin, uint32_t beyond,
+		   bool missing_left, uint32_t nl, int64_t gl, uint64_t hl)
+{
+	best->found = true;
+	best->category = false;
+	best->feature = feature;
+	best->gain = gain;
+	best->bin = bin;
+	best->beyond = beyond;
+	best->missing_left = missing_left;
+	best->left_n = nl;
+	best->left_g = gl;
+	best->left_h = hl;
+	best->nleft = best->npresent = 0;
+}
+
+static void
+scan_numeric(const SplitNode *node, const FeatureBins *fb, uint32_t feature, const Cell *cells,
+			 const uint16_t *codes, uint32_t m, Cell missing, Split *best)
+{
+	uint64_t	mask = (UINT64_C(1) << node->rule->cshift) - 1;
+	Candidate	found = {.gain = node->min_gain};
+
+	switch (node->rule->kind)
+	{
+		case GAIN_CENTRED:
+			scan_bins(GAIN_CENTRED, node, fb, feature, cells, codes, m, missing, &found);
+			break;
+		case GAIN_L2:
+			scan_bins(GAIN_L2, node, fb, feature, cells, codes, m, missing, &found);
+			break;
+		default:
+			scan_bins(GAIN_ENTROPY, node, fb, feature, cells, codes, m, missing, &found);
+	}
+	if (!(found.gain > node->min_gain) || !split_better(best, found.gain, feature))
+		return;
+	split_take(best, feature, found.gain, codes[found.place],
+			   found.missing_alone ? BIN_NONE : codes[found.place + 1],
+			   (missing.hc & mask) > 0 ? found.missing_left : default_left(node, found.nl),
+			   found.nl, found.gl, found.hl);
+}
+
+/* ---- categories --------------------------------------------------------------- */
+
+static inline bool
+level_less(const LevelKey *a, const LevelKey *b)
+{
+	return a->key < b->key || (a->key == b->key && a->code < b->code);
+}
+
+/* Sift keys[at] down the heap of keys[0 .. n). */
+static void
+level_sift(LevelKey *keys, uint32_t at, uint32_t n)
+{
+	LevelKey	value = keys[at];
+
+	for (uint32_t child = 2 * at + 1; child < n; child = 2 * at + 1)
+	{
+		if (child + 1 < n && level_less(&keys[child], &keys[child + 1]))
+			child++;
+		if (!level_less(&value, &keys[child]))
+			break;
+		keys[at] = keys[child];
+		at = child;
+	}
+	keys[at] = value;
+}
+
+/* Sort by key, then by code: a heap sort, which has no bad case. */
+void
+level_sort(LevelKey *keys, uint32_t n)
+{
+	for (uint32_t i = n / 2; i-- > 0;)
+		level_sift(keys, i, n);
+	for (uint32_t i = n; i-- > 1;)
+	{
+		LevelKey	largest = keys[0];
+
+		keys[0] = keys[i];
+		keys[i] = largest;
+		level_sift(keys, 0, i);
+	}
+}
+
+/* Keep the candidate of ordered levels with these left sums if it is allowed and better. */
+static void
+try_ordered(const SplitNode *node, int64_t gl, uint64_t hc, uint32_t place, bool missing_left,
+			Candidate *best)
+{
+	const SplitRule *rule = node->rule;
+	uint32_t	nl = (uint32_t) (hc & ((UINT64_C(1) << rule->cshift) - 1));
+	uint64_t	hl = hc >> rule->cshift;
+	double		gain;
+
+	if (!split_sides(node, nl, hl))
+		return;
+	gain = split_gain_ordered(node, gl, hl);
+	if (!(gain > best->gain))
+		return;
+	best->gain = gain;
+	best->place = place;
+	best->missing_left = missing_left;
+	best->nl = nl;
+	best->gl = gl;
+	best->hl = hl;
+}
+
+/*
+ * Order the levels: returns how many there are after pooling, and in *npool the
+ * number of pooled codes.
+ */
+static uint32_t
+order_levels(const SplitNode *node, const Cell *cells, const uint16_t *codes, uint32_t m,
+			 SplitScratch *scratch, Cell *pooled, uint32_t *npool)
+{
+	uint64_t	mask = (UINT64_C(1) << node->rule->cshift) - 1;
+	uint32_t	n = 0;
+
+	pooled->g = 0;
+	pooled->hc = 0;
+	*npool = 0;
+	for (uint32_t i = 0; i < m; i++)
+	{
+		const Cell *cell = &cells[codes[i]];
+
+		if ((cell->hc & mask) < POOL_ROWS)
+		{
+			pooled->g += cell->g;
+			pooled->hc += cell->hc;
+			scratch->pool[(*npool)++] = codes[i];
+			continue;
+		}
+		scratch->keys[n].key = level_key(node, cell->g, cell->hc >> node->rule->cshift);
+		scratch->keys[n++].code = codes[i];
+	}
+	if (*npool > 0)
+	{
+		scratch->keys[n].key = level_key(node, pooled->g, pooled->hc >> node->rule->cshift);
+		scratch->keys[n++].code = LEVEL_POOL;
+	}
+	level_sort(scratch->keys, n);
+	return n;
+}
+
+/* Fill the levels of the best split: the first nleft of n ordered ones go left. */
+void
+split_take_ordered(Split *best, const SplitScratch *scratch, uint32_t n, uint32_t npool,
+				   uint32_t nleft)
+{
+	best->category = true;
+	for (uint32_t i = 0; i < n; i++)
+	{
+		if (scratch->keys[i].code != LEVEL_POOL)
+			best->levels[best->npresent++] = (uint16_t) scratch->keys[i].code;
+		else
+			for (uint32_t j = 0; j < npool; j++)
+				best->levels[best->npresent++] = scratch->pool[j];
+		if (i + 1 == nleft)
+			best->nleft = best->npresent;
+	}
+}
+
+/* More than MAX_SINGLE_LEVELS levels: prefixes of them in the order of their means. */
+static void
+scan_ordered(const SplitNode *node, uint32_t feature, const Cell *cells, const uint16_t *codes,
+			 uint32_t m, Cell missing, SplitScratch *scratch, Split *best)
+{
+	uint64_t	mask = (UINT64_C(1) << node->rule->cshift) - 1;
+	bool		some_missing = (missing.hc & mask) > 0;
+	Candidate	found = {.gain = node->min_gain};
+	Cell		pooled,
+				left = {0, 0};
+	uint32_t	npool,
+				n = order_levels(node, cells, codes, m, scratch, &pooled, &npool);
+
+	for (uint32_t i = 1; i <= n; i++)
+	{
+		const LevelKey *level = &scratch->keys[i - 1];
+		const Cell *cell = level->code == LEVEL_POOL ? &pooled : &cells[level->code];
+
+		left.g += cell->g;
+		left.hc += cell->hc;
+		if (i > MAX_SIDE_LEVELS && n - i > MAX_SIDE_LEVELS)
+			continue;
+		try_ordered(node, left.g, left.hc, i, false, &found);
+		if (some_missing)
+			try_ordered(node, left.g + missing.g, left.hc + missing.hc, i, true, &found);
+	}
+	if (!(found.gain > node->min_gain) || !split_better(best, found.gain, feature))
+		return;
+	split_take(best, feature, found.gain, 0, NODE_HAS_SET,
+			   some_missing ? found.missing_left : default_left(node, found.nl),
+			   found.nl, found.gl, found.hl);
+	split_take_ordered(best, scratch, n, npool, found.place);
+}
+
+/* Fill the levels of the best split: the one at place against the rest, or the random subset. */
+void
+split_take_levels(const SplitNode *node, Split *best, uint32_t feature, const uint16_t *codes,
+				  uint32_t m, uint32_t place)
+{
+	best->category = true;
+	for (int side = 0; side < 2; side++)
+	{
+		for (uint32_t i = 0; i < m; i++)
+		{
+			bool		left = place == RANDOM_SUBSET ? random_level(node, feature, codes[i]) : i == place;
+
+			if (left == (side == 0))
+				best->levels[best->npresent++] = codes[i];
+		}
+		if (side == 0)
+			best->nleft = best->npresent;
+	}
+}
+
+/* Keep, as the best, the present level found->place against the rest, or the random subset. */
+static void
+take_levels(const SplitNode *node, Split *best, uint32_t feature, const Candidate *found,
+			const uint16_t *codes, uint32_t m, bool missing_left)
+{
+	split_take(best, feature, found->gain, 0, NODE_HAS_SET, missing_left, found->nl, found->gl,
+			   found->hl);
+	split_take_levels(node, best, feature, codes, m, found->place);
+}
+
+/* Few levels: each against the rest. */
+static always_inline void
+scan_single(const GainKind kind, const SplitNode *node, const Cell *cells, const uint16_t *codes,
+			uint32_t m, Cell missing, bool some_missing, Candidate *found)
+{
+	for (uint32_t i = 0; i < m; i++)
+	{
+		const Cell *cell = &cells[codes[i]];
+
+		try_sums(kind, node, 0, cell->g, cell->hc, i, false, found);
+		if (some_missing)
+			try_sums(kind, node, 0, cell->g + missing.g, cell->hc + missing.hc, i, true, found);
+	}
+}
+
+/* A random subset of the levels; where all fall on one side, the first level against the rest. */
+static always_inline void
+scan_subset(const GainKind kind, const SplitNode *node, uint32_t feature, const Cell *cells,
+			const uint16_t *codes, uint32_t m, Cell missing, bool some_missing, Candidate *found)
+{
+	Cell		left = {0, 0};
+	uint32_t	nleft = 0,
+				place = RANDOM_SUBSET;
+
+	for (uint32_t i = 0; i < m; i++)
+	{
+		if (!random_level(node, feature, codes[i]))
+			continue;
+		left.g += cells[codes[i]].g;
+		left.hc += cells[codes[i]].hc;
+		nleft++;
+	}
+	if (nleft == 0 || nleft == m)
+	{
+		place = 0;
+		left = cells[codes[0]];
+	}
+	try_sums(kind, node, 0, left.g, left.hc, place, false, found);
+	if (some_missing)
+		try_sums(kind, node, 0, left.g + missing.g, left.hc + missing.hc, place, true, found);
+}
+
+static void
+scan_levels(const SplitNode *node, uint32_t feature, const Cell *cells, const uint16_t *codes,
+			uint32_t m, Cell missing, SplitScratch *scratch, Split *best)
+{
+	uint64_t	mask = (UINT64_C(1) << node->rule->cshift) - 1;
+	bool		some_missing = (missing.hc & mask) > 0;
+	bool		random = node->rule->random;
+	Candidate	found = {.gain = node->min_gain};
+
+	if (m == 0)
+		return;
+	if (!random && m > MAX_SINGLE_LEVELS)
+	{
+		scan_ordered(node, feature, cells, codes, m, missing, scratch, best);
+		return;
+	}
+	switch (node->rule->kind)
+	{
+		case GAIN_CENTRED:
+			if (random)
+				scan_subset(GAIN_CENTRED, node, feature, cells, codes, m, missing, some_missing, &found);
+			else
+				scan_single(GAIN_CENTRED, node, cells, codes, m, missing, some_missing, &found);
+			break;
+		case GAIN_L2:
+			if (random)
+				scan_subset(GAIN_L2, node, feature, cells, codes, m, missing, some_missing, &found);
+			else
+				scan_single(GAIN_L2, node, cells, codes, m, missing, some_missing, &found);
+			break;
+		default:
+			if (random)
+				scan_subset(GAIN_ENTROPY, node, feature, cells, codes, m, missing, some_missing, &found);
+			else
+				scan_single(GAIN_ENTROPY, node, cells, codes, m, missing, some_missing, &found);
+	}
+	if (!(found.gain > node->min_gain) || !split_better(best, found.gain, feature))
+		return;
+	take_levels(node, best, feature, &found, codes, m,
+				some_missing ? found.missing_left : default_left(node, found.nl));
+}
+
+void
+split_scan(const SplitNode *node, const FeatureBins *fb, uint32_t feature, const Cell *cells,
+		   const uint16_t *codes, uint32_t m, Cell missing, SplitScratch *scratch, Split *best)
+{
+	if (fb->kind == LEARN_NUMERIC)
+		scan_numeric(node, fb, feature, cells, codes, m, missing, best);
+	else
+		scan_levels(node, feature, cells, codes, m, missing, scratch, best);
+}

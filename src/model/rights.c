@@ -1,0 +1,312 @@
+/*
+ * rights.c
+ *		Who may do what with a model.
+ *
+ * A right is 'predict', 'train' or 'own', each one containing those before it.
+ * Superusers, the owner and the owner's members own; the rest is in grant_store.
+ *
+ * Roles are stored by name, because a dump must be restorable where they have other
+ * numbers or are missing.  A name alone would pass a dropped role's models to the next
+ * role of that name, so a stamp stands beside it: the identifier of the
+ * cluster and the role's number there.  In that cluster both must match, and a role
+ * that was dropped, made anew or renamed is nobody: its models are the superusers',
+ * who give them on with echolon_reassign_models.  In another cluster, where the store
+ * was restored, the name decides, until the next write stamps it.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/skey.h"
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "model/store.h"
+
+#define PUBLIC_NAME			"public"	/* no role can have this name */
+
+PG_FUNCTION_INFO_V1(echolon_has_model_role);
+PG_FUNCTION_INFO_V1(echolon_grant_model);
+PG_FUNCTION_INFO_V1(echolon_revoke_model);
+PG_FUNCTION_INFO_V1(echolon_reassign_models);
+
+/* ---- roles ------------------------------------------------------------------- */
+
+char *
+rights_stamp(Oid role)
+{
+	return psprintf(UINT64_FORMAT ":%u", GetSystemIdentifier(), role);
+}
+
+bool
+rights_role(const char *name, const char *stamp, Oid *role)
+{
+	char	   *here;
+	size_t		cluster;
+
+	if (strcmp(name, PUBLIC_NAME) == 0)
+	{
+		*role = ACL_ID_PUBLIC;
+		return true;
+	}
+	*role = get_role_oid(name, true);
+	if (!OidIsValid(*role))
+		return false;
+
+	/* Of this cluster: the number must be the same.  Of another: it says nothing. */
+	here = rights_stamp(*role);
+	cluster = strchr(here, ':') + 1 - here;
+	return strncmp(stamp, here, cluster) != 0 || strcmp(stamp, here) == 0;
+}
+
+/* Has the current user the rights of a stored role? */
+static bool
+has_role(const char *name, const char *stamp)
+{
+	Oid			role;
+
+	if (superuser())
+		return true;
+	return rights_role(name, stamp, &role) &&
+		(role == ACL_ID_PUBLIC || has_privs_of_role(GetUserId(), role));
+}
+
+/* ---- rights ------------------------------------------------------------------ */
+
+const char *
+rights_name(int right)
+{
+	switch (right)
+	{
+		case MODEL_PREDICT:
+			return "predict";
+		case MODEL_TRAIN:
+			return "train";
+		case MODEL_OWN:
+			return "own";
+		default:
+			return "none";
+	}
+}
+
+/* The right of this name. */
+static ModelRight
+parse_right(const char *name)
+{
+	for (int right = MODEL_PREDICT; right <= MODEL_OWN; right++)
+		if (pg_strcasecmp(name, rights_name(right)) == 0)
+			return (ModelRight) right;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown privilege \"%s\"", name),
+			 errhint("A privilege is predict, train or own.")));
+}
+
+/* The grants of a model, or of one grantee: calls back for each row. */
+static int
+largest_grant(int64 model_id, const char *grantee, Snapshot snapshot, bool mine)
+{
+	ScanKeyData key[2];
+	StoreScan	scan;
+	HeapTuple	tuple;
+	int			largest = 0;
+
+	ScanKeyInit(&key[0], GRANT_STORE_MODEL_ID, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(model_id));
+	if (grantee != NULL)
+		ScanKeyInit(&key[1], GRANT_STORE_GRANTEE, BTEqualStrategyNumber, F_TEXTEQ,
+					CStringGetTextDatum(grantee));
+	scan = store_scan("grant_store", "grant_store_pkey", snapshot, grantee != NULL ? 2 : 1, key);
+	while (HeapTupleIsValid(tuple = store_scan_next(&scan)))
+	{
+		int			right = DatumGetInt16(store_column(&scan, tuple, GRANT_STORE_PRIVILEGE));
+		char	   *name = store_text_column(&scan, tuple, GRANT_STORE_GRANTEE);
+		char	   *stamp = store_text_column(&scan, tuple, GRANT_STORE_GRANTEE_STAMP);
+		Oid			role;
+
+		if (right > largest &&
+			(mine ? has_role(name, stamp) : rights_role(name, stamp, &role)))
+			largest = right;
+	}
+	store_scan_end(&scan);
+	return largest;
+}
+
+int
+rights_of_model(const StoredModel *model, Snapshot snapshot)
+{
+	if (has_role(model->owner, model->owner_stamp))
+		return MODEL_OWN;
+	return largest_grant(model->id, NULL, snapshot, true);
+}
+
+/* ---- SQL --------------------------------------------------------------------- */
+
+/* echolon.has_model_role(role text, stamp text) returns boolean */
+Datum
+echolon_has_model_role(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(has_role(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+							text_to_cstring(PG_GETARG_TEXT_PP(1))));
+}
+
+/* What of a role is stored: its stamp; none for public.  Raises where there is no such role. */
+static char *
+grantee_stamp(const char *role)
+{
+	if (strcmp(role, PUBLIC_NAME) == 0)
+		return pstrdup("");
+	return rights_stamp(get_role_oid(role, false));
+}
+
+/* Set what a grantee may do with a model; 0 takes the row away. */
+static void
+write_grant(int64 model_id, const char *role, const char *stamp, int right)
+{
+	char	   *grantor = GetUserNameFromId(GetUserId(), false);
+	StoreUser	before = store_begin_write();
+	StoreValue	values[] = {
+		{INT8OID, Int64GetDatum(model_id), false},
+		{TEXTOID, CStringGetTextDatum(role), false},
+		{TEXTOID, CStringGetTextDatum(stamp), false},
+		{INT2OID, Int16GetDatum(right), false},
+		{TEXTOID, CStringGetTextDatum(grantor), false},
+		{TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTimestamp()), false}
+	};
+
+	if (right == 0)
+		store_execute("DELETE FROM echolon.grant_store"
+					  " WHERE model_id OPERATOR(pg_catalog.=) $1"
+					  " AND grantee OPERATOR(pg_catalog.=) $2", 2, values);
+	else
+		store_execute("INSERT INTO echolon.grant_store"
+					  " (model_id, grantee, grantee_stamp, privilege, granted_by, granted_at)"
+					  " VALUES ($1, $2, $3, $4, $5, $6)"
+					  " ON CONFLICT (model_id, grantee) DO UPDATE"
+					  " SET grantee_stamp = EXCLUDED.grantee_stamp,"
+					  " privilege = EXCLUDED.privilege, granted_by = EXCLUDED.granted_by,"
+					  " granted_at = EXCLUDED.granted_at", lengthof(values), values);
+	store_end_write(before);
+}
+
+/* echolon_grant_model(model text, role text, privilege text) returns void */
+Datum
+echolon_grant_model(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *role = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	int			right = parse_right(text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	char	   *stamp;
+	StoredModel model;
+	Snapshot	snapshot;
+
+	store_prevent("echolon_grant_model()");
+	store_lock_model(name, MODEL_OWN, &model);
+	stamp = grantee_stamp(role);
+
+	/* A grant adds to what the role has; an earlier role of the name leaves nothing. */
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	right = Max(right, largest_grant(model.id, role, snapshot, false));
+	UnregisterSnapshot(snapshot);
+	write_grant(model.id, role, stamp, right);
+	PG_RETURN_VOID();
+}
+
+/* echolon_revoke_model(model text, role text, privilege text) returns void */
+Datum
+echolon_revoke_model(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *role = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	int			right = parse_right(text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	StoredModel model;
+	Snapshot	snapshot;
+	ScanKeyData key[2];
+	StoreScan	scan;
+	HeapTuple	tuple;
+	char	   *stamp = NULL;
+	int			have = 0;
+
+	store_prevent("echolon_revoke_model()");
+	store_lock_model(name, MODEL_OWN, &model);
+
+	/* Also what was granted to a role that is gone. */
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ScanKeyInit(&key[0], GRANT_STORE_MODEL_ID, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(model.id));
+	ScanKeyInit(&key[1], GRANT_STORE_GRANTEE, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(role));
+	scan = store_scan("grant_store", "grant_store_pkey", snapshot, 2, key);
+	tuple = store_scan_next(&scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		have = DatumGetInt16(store_column(&scan, tuple, GRANT_STORE_PRIVILEGE));
+		stamp = store_text_column(&scan, tuple, GRANT_STORE_GRANTEE_STAMP);
+	}
+	store_scan_end(&scan);
+	UnregisterSnapshot(snapshot);
+	if (have == 0 && strcmp(role, PUBLIC_NAME) != 0)
+		(void) get_role_oid(role, false);
+	if (have >= right)
+		write_grant(model.id, role, stamp, right - 1);
+	PG_RETURN_VOID();
+}
+
+/* echolon_reassign_models(old_role text, new_role text) returns integer */
+Datum
+echolon_reassign_models(PG_FUNCTION_ARGS)
+{
+	char	   *old_role = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *new_role = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	Oid			old_oid = get_role_oid(old_role, superuser());
+	Oid			new_oid = get_role_oid(new_role, false);
+	Snapshot	snapshot;
+	List	   *models;
+	ListCell   *cell;
+	char	   *stamp = rights_stamp(new_oid);
+	int			count = 0;
+
+	store_prevent("echolon_reassign_models()");
+	if (!superuser() && (!has_privs_of_role(GetUserId(), old_oid) ||
+						 !has_privs_of_role(GetUserId(), new_oid)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to reassign models"),
+				 errdetail("This needs the privileges of \"%s\" and of \"%s\".",
+						   old_role, new_role)));
+
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	models = store_all_models(snapshot);
+	UnregisterSnapshot(snapshot);
+	foreach(cell, models)
+	{
+		StoredModel *model = lfirst(cell);
+		StoredModel now;
+		StoreUser	before;
+		StoreValue	values[] = {
+			{INT8OID, Int64GetDatum(model->id), false},
+			{TEXTOID, CStringGetTextDatum(new_role), false},
+			{TEXTOID, CStringGetTextDatum(stamp), false}
+		};
+
+		/* Models of an earlier role of the old name are not its own. */
+		if (strcmp(model->owner, old_role) != 0 || !has_role(model->owner, model->owner_stamp))
+			continue;
+		store_lock_model(model->model, MODEL_OWN, &now);
+		if (now.id != model->id || strcmp(now.owner, old_role) != 0)
+			continue;
+		before = store_begin_write();
+		store_execute("UPDATE echolon.model_store SET owner = $2, owner_stamp = $3"
+					  " WHERE id OPERATOR(pg_catalog.=) $1", lengthof(values), values);
+		store_end_write(before);
+		count++;
+	}
+	PG_RETURN_INT32(count);
+}

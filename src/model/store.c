@@ -1,0 +1,543 @@
+/*
+ * store.c
+ *		The store of models read: who may see what, versions, bytes, samples.
+ *
+ * The tables are read by their indexes under the active snapshot, with table_open
+ * and systable_beginscan: no plan, no permission that a caller would need,
+ * the same in a parallel worker and on a standby.  The right to the model is checked first;
+ * a model one may not see is said not to exist.  store_write.c writes.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/skey.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/varlena.h"
+
+#include "compat.h"
+#include "model/store.h"
+
+PG_FUNCTION_INFO_V1(echolon_export_model);
+PG_FUNCTION_INFO_V1(echolon_model_state);
+
+/* ---- scans --------------------------------------------------------------- */
+
+Oid
+echolon_table_oid(const char *name)
+{
+	Oid			namespace = get_namespace_oid("echolon", true);
+	Oid			relid = OidIsValid(namespace) ? get_relname_relid(name, namespace) : InvalidOid;
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("\"echolon.%s\" does not exist", name),
+				 errhint("The extension makes it: CREATE EXTENSION echolon.")));
+	return relid;
+}
+
+StoreScan
+store_scan(const char *table, const char *index, Snapshot snapshot, int nkeys, ScanKey keys)
+{
+	StoreScan	scan;
+
+	scan.table = table_open(echolon_table_oid(table), AccessShareLock);
+	scan.scan = systable_beginscan(scan.table, echolon_table_oid(index), true, snapshot,
+								   nkeys, keys);
+	return scan;
+}
+
+HeapTuple
+store_scan_next(StoreScan *scan)
+{
+	return systable_getnext(scan->scan);
+}
+
+void
+store_scan_end(StoreScan *scan)
+{
+	systable_endscan(scan->scan);
+	table_close(scan->table, AccessShareLock);
+}
+
+Datum
+store_column(StoreScan *scan, HeapTuple tuple, int column)
+{
+	bool		isnull;
+	Datum		datum = heap_getattr(tuple, column, RelationGetDescr(scan->table), &isnull);
+
+	if (isnull)
+		elog(ERROR, "unexpected null in column %d of \"%s\"", column,
+			 RelationGetRelationName(scan->table));
+	return datum;
+}
+
+char *
+store_text_column(StoreScan *scan, HeapTuple tuple, int column)
+{
+	return TextDatumGetCString(store_column(scan, tuple, column));
+}
+
+/* ---- models --------------------------------------------------------------- */
+
+/* Read a row of model_store. */
+static void
+fill_model(StoreScan *scan, HeapTuple tuple, StoredModel *found)
+{
+	found->id = DatumGetInt64(store_column(scan, tuple, MODEL_STORE_ID));
+	found->model = store_text_column(scan, tuple, MODEL_STORE_MODEL);
+	found->owner = store_text_column(scan, tuple, MODEL_STORE_OWNER);
+	found->owner_stamp = store_text_column(scan, tuple, MODEL_STORE_OWNER_STAMP);
+	found->relation = store_text_column(scan, tuple, MODEL_STORE_RELATION);
+	found->target = store_text_column(scan, tuple, MODEL_STORE_TARGET);
+	found->task = store_text_column(scan, tuple, MODEL_STORE_TASK);
+}
+
+bool
+store_find_model(const char *model, Snapshot snapshot, StoredModel *found)
+{
+	ScanKeyData key;
+	StoreScan	scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, MODEL_STORE_MODEL, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(model));
+	scan = store_scan("model_store", "model_store_model_key", snapshot, 1, &key);
+	tuple = store_scan_next(&scan);
+	if (HeapTupleIsValid(tuple))
+		fill_model(&scan, tuple, found);
+	store_scan_end(&scan);
+	return HeapTupleIsValid(tuple);
+}
+
+List *
+store_all_models(Snapshot snapshot)
+{
+	StoreScan	scan = store_scan("model_store", "model_store_pkey", snapshot, 0, NULL);
+	List	   *models = NIL;
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = store_scan_next(&scan)))
+	{
+		StoredModel *found = palloc(sizeof(StoredModel));
+
+		CHECK_FOR_INTERRUPTS();
+		fill_model(&scan, tuple, found);
+		models = lappend(models, found);
+	}
+	store_scan_end(&scan);
+	return models;
+}
+
+/* The name most like this one among the models the user may see, or NULL. */
+static const char *
+near_name(const char *model, Snapshot snapshot)
+{
+	List	   *models = store_all_models(snapshot);
+	const char **names = palloc(sizeof(char *) * (list_length(models) + 1));
+	int			n = 0;
+	ListCell   *cell;
+
+	foreach(cell, models)
+	{
+		StoredModel *found = lfirst(cell);
+
+		if (rights_of_model(found, snapshot) > 0)
+			names[n++] = found->model;
+	}
+	return closest_name(model, names, n);
+}
+
+void
+store_no_model(const char *model, Snapshot snapshot)
+{
+	const char *near = near_name(model, snapshot);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("model \"%s\" does not exist", model),
+			 near != NULL ? errhint("Did you mean \"%s\"?", near) :
+			 errhint("SELECT * FROM echolon.models lists the models you may use.")));
+}
+
+void
+store_check_right(const StoredModel *model, ModelRight right, Snapshot snapshot)
+{
+	int			have = rights_of_model(model, snapshot);
+
+	if (have == 0)
+		store_no_model(model->model, snapshot);
+	if (have < (int) right)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for model \"%s\"", model->model),
+				 errdetail("This needs the right \"%s\", and you have \"%s\".",
+						   rights_name(right), rights_name(have)),
+				 errhint("Its owner \"%s\" can call echolon_grant_model(%s, %s, %s).",
+						 model->owner, quote_literal_cstr(model->model),
+						 quote_literal_cstr(GetUserNameFromId(GetUserId(), false)),
+						 quote_literal_cstr(rights_name(right)))));
+}
+
+/* ---- versions -------------------------------------------------------------- */
+
+int
+store_last_version(int64 model_id, Snapshot snapshot, int *count)
+{
+	ScanKeyData key;
+	StoreScan	scan;
+	HeapTuple	tuple;
+	int			last = 0;
+
+	*count = 0;
+	ScanKeyInit(&key, VERSION_STORE_MODEL_ID, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(model_id));
+	scan = store_scan("version_store", "version_store_model_id_version_key", snapshot, 1, &key);
+	while (HeapTupleIsValid(tuple = store_scan_next(&scan)))
+	{
+		last = Max(last, DatumGetInt32(store_column(&scan, tuple, VERSION_STORE_VERSION)));
+		(*count)++;
+	}
+	store_scan_end(&scan);
+	return last;
+}
+
+int
+store_find_version(int64 model_id, int32 version, Snapshot snapshot, ModelVersion *found)
+{
+	ScanKeyData key[2];
+	StoreScan	scan;
+	HeapTuple	tuple;
+	int			number = 0;
+
+	ScanKeyInit(&key[0], VERSION_STORE_MODEL_ID, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(model_id));
+	ScanKeyInit(&key[1], VERSION_STORE_VERSION, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(version));
+	if (version == 0)
+		scan = store_scan("version_store", "version_store_active", snapshot, 1, key);
+	else
+		scan = store_scan("version_store", "version_store_model_id_version_key", snapshot, 2, key);
+	while (HeapTupleIsValid(tuple = store_scan_next(&scan)))
+	{
+		bytea	   *digest;
+
+		/* A scan that could not use the partial index sees all versions. */
+		if (version == 0 && !DatumGetBool(store_column(&scan, tuple, VERSION_STORE_ACTIVE)))
+			continue;
+		number = DatumGetInt32(store_column(&scan, tuple, VERSION_STORE_VERSION));
+		if (found == NULL)
+			break;
+		found->model_id = model_id;
+		found->version = number;
+		found->version_id = DatumGetInt64(store_column(&scan, tuple, VERSION_STORE_ID));
+		found->algorithm = store_text_column(&scan, tuple, VERSION_STORE_ALGORITHM);
+		found->length = DatumGetInt64(store_column(&scan, tuple, VERSION_STORE_BYTES));
+		digest = DatumGetByteaPP(store_column(&scan, tuple, VERSION_STORE_DIGEST));
+		if (VARSIZE_ANY_EXHDR(digest) != sizeof(found->digest))
+			elog(ERROR, "digest of version " INT64_FORMAT " has a wrong length",
+				 found->version_id);
+		memcpy(found->digest, VARDATA_ANY(digest), sizeof(found->digest));
+		break;
+	}
+	store_scan_end(&scan);
+	return number;
+}
+
+void
+store_no_version(const StoredModel *model, int32 version, Snapshot snapshot)
+{
+	int			count;
+	int			last = store_last_version(model->id, snapshot, &count);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("model \"%s\" has no version %d", model->model, version),
+			 errdetail("Its last version is %d.", last),
+			 errhint("SELECT * FROM echolon.model_versions WHERE model = %s lists them.",
+					 quote_literal_cstr(model->model))));
+}
+
+/* A version the user has this right to; the active one where active, whatever version says. */
+static ModelVersion *
+lookup(const char *model, bool active, int32 version, ModelRight right)
+{
+	Snapshot	snapshot = GetActiveSnapshot();
+	ModelVersion *found = palloc0(sizeof(ModelVersion));
+	StoredModel stored;
+
+	if (!store_find_model(model, snapshot, &stored))
+		store_no_model(model, snapshot);
+	store_check_right(&stored, right, snapshot);
+	if ((!active && version <= 0) ||
+		store_find_version(stored.id, active ? 0 : version, snapshot, found) == 0)
+		store_no_version(&stored, version, snapshot);
+	found->model = stored.model;
+	found->owner = stored.owner;
+	found->relation = stored.relation;
+	found->target = stored.target;
+	return found;
+}
+
+ModelVersion *
+store_lookup(const char *model, int32 version, ModelRight right)
+{
+	return lookup(model, version == 0, version, right);
+}
+
+char *
+store_task(const char *model)
+{
+	Snapshot	snapshot = GetActiveSnapshot();
+	StoredModel stored;
+
+	if (!store_find_model(model, snapshot, &stored) || rights_of_model(&stored, snapshot) == 0)
+		return NULL;
+	return stored.task;
+}
+
+/* ---- what a version holds --------------------------------------------------- */
+
+/* Raise that the stored rows of a version are not what they must be. */
+static void
+version_damaged(const ModelVersion *version, const char *why)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("version %d of model \"%s\" is damaged", version->version, version->model),
+			 errdetail("%s", why)));
+}
+
+/* Copy the chunks of a version to bytes[0 .. version->length). */
+static void
+read_chunks(const ModelVersion *version, uint8 *bytes)
+{
+	ScanKeyData key;
+	Relation	table,
+				index;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	int64		done = 0;
+	int32		expected = 0;
+
+	ScanKeyInit(&key, CHUNK_STORE_VERSION_ID, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(version->version_id));
+	table = table_open(echolon_table_oid("chunk_store"), AccessShareLock);
+	index = index_open(echolon_table_oid("chunk_store_pkey"), AccessShareLock);
+	scan = systable_beginscan_ordered(table, index, GetActiveSnapshot(), 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
+	{
+		bool		isnull;
+		int32		chunk = DatumGetInt32(heap_getattr(tuple, CHUNK_STORE_CHUNK,
+													   RelationGetDescr(table), &isnull));
+		Datum		datum = heap_getattr(tuple, CHUNK_STORE_BYTES, RelationGetDescr(table),
+										 &isnull);
+		bytea	   *piece;
+
+		CHECK_FOR_INTERRUPTS();
+		if (isnull || chunk != expected++)
+			version_damaged(version, "A chunk of its bytes is missing.");
+		piece = DatumGetByteaPP(datum);
+		if ((int64) VARSIZE_ANY_EXHDR(piece) > version->length - done)
+			version_damaged(version, "It has more bytes than it should have.");
+		memcpy(bytes + done, VARDATA_ANY(piece), VARSIZE_ANY_EXHDR(piece));
+		done += VARSIZE_ANY_EXHDR(piece);
+		if ((Pointer) piece != DatumGetPointer(datum))
+			pfree(piece);
+	}
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	table_close(table, AccessShareLock);
+	if (done != version->length)
+		version_damaged(version, "It has fewer bytes than it should have.");
+}
+
+uint8 *
+store_read_bytes(const ModelVersion *version)
+{
+	uint8	   *bytes;
+
+	if (version->length <= 0 || (uint64) version->length > MaxAllocHugeSize)
+		version_damaged(version, "Its length is out of range.");
+	bytes = MemoryContextAllocHuge(CurrentMemoryContext, (Size) version->length);
+	read_chunks(version, bytes);
+	return bytes;
+}
+
+/* A jsonb column of the version's row, copied; NULL where it is null. */
+static Jsonb *
+read_jsonb(const ModelVersion *version, int column)
+{
+	ScanKeyData key;
+	StoreScan	scan;
+	HeapTuple	tuple;
+	Jsonb	   *result = NULL;
+
+	ScanKeyInit(&key, VERSION_STORE_ID, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(version->version_id));
+	scan = store_scan("version_store", "version_store_pkey", GetActiveSnapshot(), 1, &key);
+	tuple = store_scan_next(&scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+		Datum		datum = heap_getattr(tuple, column, RelationGetDescr(scan.table), &isnull);
+
+		if (!isnull)
+			result = DatumGetJsonbPCopy(datum);
+	}
+	store_scan_end(&scan);
+	return result;
+}
+
+Jsonb *
+store_read_metrics(const ModelVersion *version)
+{
+	return read_jsonb(version, VERSION_STORE_METRICS);
+}
+
+Jsonb *
+store_read_curve(const ModelVersion *version)
+{
+	return read_jsonb(version, VERSION_STORE_CURVE);
+}
+
+/* The numbers of a stored array, copied; it must have n of them, or any number where n is -1. */
+static double *
+read_numbers(const ModelVersion *version, Datum datum, int64 n, int64 *found)
+{
+	ArrayType  *array = DatumGetArrayTypeP(datum);
+	double	   *numbers;
+
+	*found = ARR_NDIM(array) == 0 ? 0 : ARR_DIMS(array)[0];
+	if (ARR_NDIM(array) > 1 || ARR_HASNULL(array) || ARR_ELEMTYPE(array) != FLOAT8OID ||
+		(n >= 0 && *found != n))
+		version_damaged(version, "The arrays of its held-out sample do not fit each other.");
+	numbers = palloc(sizeof(double) * (*found > 0 ? *found : 1));
+	if (*found > 0)
+		memcpy(numbers, ARR_DATA_PTR(array), sizeof(double) * *found);
+	return numbers;
+}
+
+HoldoutSample *
+store_read_holdout(const ModelVersion *version)
+{
+	ScanKeyData key;
+	StoreScan	scan;
+	HeapTuple	tuple;
+	HoldoutSample *sample = NULL;
+
+	ScanKeyInit(&key, HOLDOUT_STORE_VERSION_ID, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(version->version_id));
+	scan = store_scan("holdout_store", "holdout_store_pkey", GetActiveSnapshot(), 1, &key);
+	tuple = store_scan_next(&scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		int64		n,
+					m;
+		bool		isnull;
+		Datum		weight;
+
+		sample = palloc0(sizeof(HoldoutSample));
+		sample->rows = DatumGetInt64(store_column(&scan, tuple, HOLDOUT_STORE_HELD_OUT));
+		sample->noutputs = DatumGetInt32(store_column(&scan, tuple, HOLDOUT_STORE_OUTPUTS));
+		sample->actual = read_numbers(version, store_column(&scan, tuple, HOLDOUT_STORE_ACTUAL),
+									  -1, &n);
+		sample->predicted = read_numbers(version,
+										 store_column(&scan, tuple, HOLDOUT_STORE_PREDICTED),
+										 n * sample->noutputs, &m);
+		weight = heap_getattr(tuple, HOLDOUT_STORE_WEIGHT, RelationGetDescr(scan.table), &isnull);
+		if (!isnull)
+			sample->weight = read_numbers(version, weight, n, &m);
+		sample->n = (int) n;
+	}
+	store_scan_end(&scan);
+	return sample;
+}
+
+/* ---- SQL ------------------------------------------------------------------- */
+
+/* echolon_export_model(model text, version integer) returns bytea */
+Datum
+echolon_export_model(PG_FUNCTION_ARGS)
+{
+	ModelVersion *version;
+	bytea	   *result;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	version = lookup(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_ARGISNULL(1),
+					 PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1), MODEL_OWN);
+	if (version->length <= 0 || version->length > STORE_EXPORT_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("version %d of model \"%s\" is too large to be one value",
+						version->version, version->model),
+				 errdetail("It has %lld MB, and a value of more than %d MB cannot be sent or dumped.",
+						   (long long) (version->length / (1024 * 1024)),
+						   STORE_EXPORT_MAX / (1024 * 1024)),
+				 errhint("Train with smaller n_estimators, max_depth or max_leaf_nodes.")));
+	result = palloc(VARHDRSZ + (Size) version->length);
+	SET_VARSIZE(result, VARHDRSZ + version->length);
+	read_chunks(version, (uint8 *) VARDATA(result));
+	PG_RETURN_BYTEA_P(result);
+}
+
+/* The relation a stored name stands for; InvalidOid: there is none. */
+static Oid
+stored_relation(const char *name)
+{
+	char	   *copy = pstrdup(name);
+	List	   *parts;
+	Oid			namespace;
+
+	if (!SplitIdentifierString(copy, '.', &parts) || list_length(parts) != 2)
+		return InvalidOid;
+	namespace = get_namespace_oid(linitial(parts), true);
+	if (!OidIsValid(namespace))
+		return InvalidOid;
+	return get_relname_relid(lsecond(parts), namespace);
+}
+
+/* echolon.model_state(relation text, columns text[], target text) returns text */
+Datum
+echolon_model_state(PG_FUNCTION_ARGS)
+{
+	Oid			relid = stored_relation(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	ArrayType  *columns = PG_GETARG_ARRAYTYPE_P(1);
+	char	   *target = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	char	   *missing = NULL;
+	Datum	   *names;
+	bool	   *nulls;
+	int			n;
+
+	if (!OidIsValid(relid))
+		PG_RETURN_TEXT_P(cstring_to_text("relation missing"));
+	deconstruct_array(columns, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &n);
+	for (int i = 0; i < n && missing == NULL; i++)
+	{
+		char	   *name;
+
+		if (nulls[i])
+			continue;
+		name = TextDatumGetCString(names[i]);
+		if (get_attnum(relid, name) <= 0)
+			missing = name;
+	}
+	if (missing == NULL && get_attnum(relid, target) <= 0)
+		missing = target;
+	if (missing == NULL)
+		PG_RETURN_TEXT_P(cstring_to_text("ready"));
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("column missing: %s", missing)));
+}

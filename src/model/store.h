@@ -1,0 +1,151 @@
+/*
+ * store.h
+ *		What the files of this room share about the store: rows, locks, rights.
+ *
+ * Other rooms use model.h.
+ */
+#ifndef ECHOLON_STORE_H
+#define ECHOLON_STORE_H
+
+#include "access/genam.h"
+#include "access/skey.h"
+#include "utils/relcache.h"
+
+#include "model/model.h"
+
+#define STORE_CHUNK			(8 * 1024 * 1024)	/* bytes of a row of chunk_store */
+#define STORE_EXPORT_MAX	(500 * 1024 * 1024) /* bytes of one datum; more cannot be dumped */
+#define STORE_NAME_MAX		255 /* bytes of a model's name */
+
+/* Columns of the tables by number, as model.sql creates them. */
+enum
+{
+	MODEL_STORE_ID = 1, MODEL_STORE_MODEL, MODEL_STORE_OWNER, MODEL_STORE_OWNER_STAMP,
+	MODEL_STORE_RELATION, MODEL_STORE_TARGET, MODEL_STORE_TASK
+};
+
+enum
+{
+	VERSION_STORE_ID = 1, VERSION_STORE_MODEL_ID, VERSION_STORE_VERSION, VERSION_STORE_ACTIVE,
+	VERSION_STORE_ALGORITHM, VERSION_STORE_COLUMNS, VERSION_STORE_RECIPE,
+	VERSION_STORE_PARAMETERS, VERSION_STORE_METRICS, VERSION_STORE_CURVE, VERSION_STORE_METRIC,
+	VERSION_STORE_SCORE, VERSION_STORE_TRAIN_SCORE, VERSION_STORE_BASELINE,
+	VERSION_STORE_ROWS_USED, VERSION_STORE_SECONDS, VERSION_STORE_FINGERPRINT,
+	VERSION_STORE_DIGEST, VERSION_STORE_BYTES
+};
+
+enum
+{
+	CHUNK_STORE_VERSION_ID = 1, CHUNK_STORE_CHUNK, CHUNK_STORE_BYTES
+};
+
+enum
+{
+	GRANT_STORE_MODEL_ID = 1, GRANT_STORE_GRANTEE, GRANT_STORE_GRANTEE_STAMP,
+	GRANT_STORE_PRIVILEGE
+};
+
+enum
+{
+	HOLDOUT_STORE_VERSION_ID = 1, HOLDOUT_STORE_HELD_OUT, HOLDOUT_STORE_OUTPUTS,
+	HOLDOUT_STORE_ACTUAL, HOLDOUT_STORE_PREDICTED, HOLDOUT_STORE_WEIGHT
+};
+
+/* A row of model_store, palloc'd in the caller's context. */
+typedef struct StoredModel
+{
+	int64		id;
+	char	   *model;
+	char	   *owner;
+	char	   *owner_stamp;
+	char	   *relation;
+	char	   *target;
+	char	   *task;
+} StoredModel;
+
+/* ---- reading (store.c) ---- */
+
+/* A scan of a private table by one of its indexes; keys name the table's columns. */
+typedef struct StoreScan
+{
+	Relation	table;
+	SysScanDesc scan;
+} StoreScan;
+
+extern StoreScan store_scan(const char *table, const char *index, Snapshot snapshot,
+							int nkeys, ScanKey keys);
+extern HeapTuple store_scan_next(StoreScan *scan);
+extern void store_scan_end(StoreScan *scan);
+
+/* A column that cannot be null. */
+extern Datum store_column(StoreScan *scan, HeapTuple tuple, int column);
+extern char *store_text_column(StoreScan *scan, HeapTuple tuple, int column);
+
+/* The model of this name as snapshot sees it, whoever may see it; false: there is none. */
+extern bool store_find_model(const char *model, Snapshot snapshot, StoredModel *found);
+extern List *store_all_models(Snapshot snapshot);	/* of StoredModel * */
+
+/* The number of a version (0: of the active one), 0 where there is none; found may be NULL. */
+extern int	store_find_version(int64 model_id, int32 version, Snapshot snapshot,
+							   ModelVersion *found);
+
+/* The largest number of a version, and how many versions there are. */
+extern int	store_last_version(int64 model_id, Snapshot snapshot, int *count);
+
+/* Errors: unknown to the user, an insufficient right, no such version. */
+extern _Noreturn void store_no_model(const char *model, Snapshot snapshot);
+extern void store_check_right(const StoredModel *model, ModelRight right, Snapshot snapshot);
+extern _Noreturn void store_no_version(const StoredModel *model, int32 version,
+									   Snapshot snapshot);
+
+/* ---- writing (store_write.c) ---- */
+
+/* Refuse read-only and parallel transactions and standbys. */
+extern void store_prevent(const char *command);
+
+/*
+ * Lock a model's name until the transaction ends, and find the model as it stands
+ * then.  Raises what store_lookup raises, before it waits.
+ */
+extern void store_lock_model(const char *model, ModelRight right, StoredModel *found);
+
+/*
+ * Between begin and end the tables' owner runs, and SPI is connected.  Only constant
+ * statements of this room are executed there.  An error restores the user with the
+ * (sub)transaction.
+ */
+typedef struct StoreUser
+{
+	Oid			user;
+	int			context;
+} StoreUser;
+
+extern StoreUser store_begin_write(void);
+extern void store_end_write(StoreUser before);
+
+/* One parameter of a statement. */
+typedef struct StoreValue
+{
+	Oid			type;
+	Datum		value;
+	bool		isnull;
+} StoreValue;
+
+/* Execute a statement that must change exactly one row. */
+extern void store_execute(const char *sql, int n, const StoreValue *values);
+
+/* ---- rights (rights.c) ---- */
+
+/* What the current user may do with a model (ModelRight); 0: not even know of it. */
+extern int	rights_of_model(const StoredModel *model, Snapshot snapshot);
+
+/* The cluster and the number of a role, to be stored beside its name. */
+extern char *rights_stamp(Oid role);
+
+/* "predict", "train", "own"; "none" for 0. */
+extern const char *rights_name(int right);
+
+/* The role a stored name and stamp stand for now, ACL_ID_PUBLIC for public; false: nobody. */
+extern bool rights_role(const char *name, const char *stamp, Oid *role);
+
+#endif							/* ECHOLON_STORE_H */

@@ -1,0 +1,641 @@
+/*
+ * store_write.c
+ *		The store of models written: versions added, activated, dropped.
+ *
+ * Whoever writes holds a lock on the model's name until the end of the
+ * transaction, so that versions are numbered one after the other, also where
+ * two sessions train the first version of a name at once.  The name, not the model's
+ * number, is locked, because a model that is not yet committed has no number
+ * others could see.  After the lock, the store is looked at under a new snapshot.
+ *
+ * Rows are written by constant SQL statements through SPI, as the owner of the
+ * tables.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "common/cryptohash.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/varlena.h"
+
+#include "compat.h"
+#include "model/store.h"
+
+#define SHA256_LENGTH		32
+
+PG_FUNCTION_INFO_V1(echolon_activate);
+PG_FUNCTION_INFO_V1(echolon_drop_model);
+
+/* ---- who writes ------------------------------------------------------------ */
+
+void
+store_prevent(const char *command)
+{
+	PreventCommandIfReadOnly(command);
+	PreventCommandIfParallelMode(command);
+	PreventCommandDuringRecovery(command);
+}
+
+/* The owner of the private tables. */
+static Oid
+store_owner(void)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(echolon_table_oid("model_store")));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for table \"echolon.model_store\"");
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+StoreUser
+store_begin_write(void)
+{
+	StoreUser	before;
+	Oid			owner = store_owner();
+
+	GetUserIdAndSecContext(&before.user, &before.context);
+	SetUserIdAndSecContext(owner, before.context | SECURITY_LOCAL_USERID_CHANGE);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	return before;
+}
+
+void
+store_end_write(StoreUser before)
+{
+	SPI_finish();
+	SetUserIdAndSecContext(before.user, before.context);
+}
+
+/* Raise that another transaction changed what this one's snapshot still shows unchanged. */
+static void
+serialization_failure(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to concurrent update"),
+			 errdetail("Another session has changed the model."),
+			 errhint("The transaction might succeed if retried.")));
+}
+
+void
+store_execute(const char *sql, int n, const StoreValue *values)
+{
+	Oid		   *types = palloc(sizeof(Oid) * n);
+	Datum	   *datums = palloc(sizeof(Datum) * n);
+	char	   *nulls = palloc(n + 1);
+	int			result;
+
+	for (int i = 0; i < n; i++)
+	{
+		types[i] = values[i].type;
+		datums[i] = values[i].value;
+		nulls[i] = values[i].isnull ? 'n' : ' ';
+	}
+	nulls[n] = '\0';
+	result = SPI_execute_with_args(sql, n, types, datums, nulls, false, 0);
+	if (result < 0)
+		elog(ERROR, "could not write the store of models: %s", SPI_result_code_string(result));
+	/* Under the name's lock, only a snapshot older than the lock can miss a row. */
+	if (SPI_processed != 1)
+		serialization_failure();
+	pfree(types);
+	pfree(datums);
+	pfree(nulls);
+}
+
+/* What the last statement with RETURNING returned in one of its columns. */
+static int64
+returned_number(int column)
+{
+	bool		isnull;
+	Datum		datum = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
+
+	if (isnull)
+		elog(ERROR, "unexpected null from the store of models");
+	return SPI_gettypeid(SPI_tuptable->tupdesc, column) == INT8OID ?
+		DatumGetInt64(datum) : DatumGetInt32(datum);
+}
+
+static StoreValue
+value_text(const char *text)
+{
+	StoreValue	value = {TEXTOID, (Datum) 0, text == NULL};
+
+	if (text != NULL)
+		value.value = CStringGetTextDatum(text);
+	return value;
+}
+
+static StoreValue
+value_jsonb(Jsonb *jsonb)
+{
+	StoreValue	value = {JSONBOID, PointerGetDatum(jsonb), jsonb == NULL};
+
+	return value;
+}
+
+static StoreValue
+value_int8(int64 number)
+{
+	StoreValue	value = {INT8OID, Int64GetDatum(number), false};
+
+	return value;
+}
+
+static StoreValue
+value_int4(int32 number)
+{
+	StoreValue	value = {INT4OID, Int32GetDatum(number), false};
+
+	return value;
+}
+
+/* NaN is stored as NULL. */
+static StoreValue
+value_float8(double number)
+{
+	StoreValue	value = {FLOAT8OID, Float8GetDatum(number), isnan(number)};
+
+	return value;
+}
+
+static StoreValue
+value_now(void)
+{
+	StoreValue	value = {TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTimestamp()), false};
+
+	return value;
+}
+
+/* length bytes as a bytea. */
+static StoreValue
+value_bytes(const uint8 *bytes, Size length)
+{
+	bytea	   *copy = palloc(VARHDRSZ + length);
+	StoreValue	value = {BYTEAOID, PointerGetDatum(copy), false};
+
+	SET_VARSIZE(copy, VARHDRSZ + length);
+	memcpy(VARDATA(copy), bytes, length);
+	return value;
+}
+
+/* n numbers as float8[], without a Datum each; NULL where there are none to store. */
+static StoreValue
+value_numbers(const double *numbers, int64 n)
+{
+	StoreValue	value = {FLOAT8ARRAYOID, (Datum) 0, numbers == NULL};
+	Size		size;
+	ArrayType  *array;
+
+	if (numbers == NULL)
+		return value;
+	if (n < 0 || n > (int64) ((MaxAllocSize - ARR_OVERHEAD_NONULLS(1)) / sizeof(double)))
+		elog(ERROR, "held-out sample of " INT64_FORMAT " numbers is too large", n);
+	if (n == 0)
+	{
+		value.value = PointerGetDatum(construct_empty_array(FLOAT8OID));
+		return value;
+	}
+	size = ARR_OVERHEAD_NONULLS(1) + sizeof(double) * n;
+	array = palloc0(size);
+	SET_VARSIZE(array, size);
+	array->ndim = 1;
+	array->dataoffset = 0;
+	array->elemtype = FLOAT8OID;
+	ARR_DIMS(array)[0] = (int) n;
+	ARR_LBOUND(array)[0] = 1;
+	memcpy(ARR_DATA_PTR(array), numbers, sizeof(double) * n);
+	value.value = PointerGetDatum(array);
+	return value;
+}
+
+/* ---- locks ------------------------------------------------------------------ */
+
+/* Wait for whoever else changes the model of this name. */
+static void
+lock_name(const char *model)
+{
+	Oid			hash = hash_bytes((const unsigned char *) model, (int) strlen(model));
+
+	/* Two names of one hash wait for each other, and nothing worse. */
+	LockDatabaseObject(echolon_table_oid("model_store"), hash, 0, ExclusiveLock);
+}
+
+void
+store_lock_model(const char *model, ModelRight right, StoredModel *found)
+{
+	for (int pass = 0; pass < 2; pass++)
+	{
+		Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+
+		/* Who has no right must not even wait; and it may be lost while waiting. */
+		if (!store_find_model(model, snapshot, found))
+			store_no_model(model, snapshot);
+		store_check_right(found, right, snapshot);
+		UnregisterSnapshot(snapshot);
+		if (pass == 0)
+			lock_name(model);
+	}
+}
+
+/* ---- the right to a name ------------------------------------------------------ */
+
+/* A hint with a name that says where the relation lives: schema_table_target. */
+static char *
+name_hint(const char *model, const char *relation, const char *target)
+{
+	char	   *copy = pstrdup(relation);
+	char	   *name = NULL;
+	List	   *parts;
+
+	if (SplitIdentifierString(copy, '.', &parts) && list_length(parts) == 2)
+		name = psprintf("%s_%s_%s", (char *) linitial(parts), (char *) lsecond(parts), target);
+	if (name == NULL || strcmp(name, model) == 0 || strlen(name) > STORE_NAME_MAX)
+		name = psprintf("%.200s_2", model);
+	return psprintf("Give this model a name of its own, for example model => %s.",
+					quote_literal_cstr(name));
+}
+
+/* The caller's right to a name for a model of this relation and target; true: the model exists. */
+static bool
+check_name(const char *model, const char *relation, const char *target, StoredModel *found)
+{
+	Snapshot	snapshot;
+	int			have;
+
+	if (model[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a model needs a name"),
+				 errhint("Leave model => out, and it is named after its relation and target.")));
+	if (strlen(model) > STORE_NAME_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("the name of a model cannot be longer than %d bytes", STORE_NAME_MAX),
+				 errdetail("This one has %zu.", strlen(model)),
+				 errhint("Give a shorter one with model => '…'.")));
+
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	if (!store_find_model(model, snapshot, found))
+	{
+		UnregisterSnapshot(snapshot);
+		return false;
+	}
+	have = rights_of_model(found, snapshot);
+	if (have == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("a model named \"%s\" belongs to another role", model),
+				 errhint("%s", name_hint(model, relation, target))));
+	if (strcmp(found->relation, relation) != 0 || strcmp(found->target, target) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("a model named \"%s\" exists already for another %s", model,
+						strcmp(found->relation, relation) != 0 ? "relation" : "target"),
+				 errdetail("It predicts \"%s\" of %s, this one \"%s\" of %s.",
+						   found->target, found->relation, target, relation),
+				 errhint("%s", name_hint(model, relation, target))));
+	if (have < MODEL_TRAIN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for model \"%s\"", model),
+				 errdetail("A new version needs the right \"%s\", and you have \"%s\".",
+						   rights_name(MODEL_TRAIN), rights_name(have)),
+				 errhint("%s", name_hint(model, relation, target))));
+	UnregisterSnapshot(snapshot);
+	return true;
+}
+
+void
+store_check_writable(const char *model, const char *relation, const char *target)
+{
+	StoredModel found;
+
+	store_prevent("model training");
+	(void) check_name(model, relation, target, &found);
+}
+
+/* ---- a new version ------------------------------------------------------------- */
+
+/* The first 128 bits of the SHA-256 of the bytes. */
+static void
+digest_bytes(const uint8 *bytes, size_t length, uint8 *digest)
+{
+	pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
+	uint8		hash[SHA256_LENGTH];
+	size_t		done = 0;
+	bool		good = context != NULL && pg_cryptohash_init(context) >= 0;
+
+	while (good && done < length)
+	{
+		size_t		n = Min(length - done, (size_t) 1 << 20);
+
+		CHECK_FOR_INTERRUPTS();
+		good = pg_cryptohash_update(context, bytes + done, n) >= 0;
+		done += n;
+	}
+	if (!good || pg_cryptohash_final(context, hash, sizeof(hash)) < 0)
+		elog(ERROR, "could not compute the SHA-256 of a model");
+	pg_cryptohash_free(context);
+	memcpy(digest, hash, sizeof(((ModelVersion *) NULL)->digest));
+}
+
+/*
+ * The columns a row must bring, as text[] in the database's encoding.  The bytes are checked on
+ * the way: what predict would refuse is never stored.
+ */
+static ArrayType *
+model_columns(const uint8 *bytes, size_t length)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext scratch = AllocSetContextCreate(caller, "echolon model check",
+												  ALLOCSET_DEFAULT_SIZES);
+	ModelFile	file;
+	ArrayType  *columns;
+	Datum	   *names;
+	char		why[256];
+
+	MemoryContextSwitchTo(scratch);
+	if (!model_file_read(backend_env(), bytes, length, &file, why, sizeof(why)))
+		elog(ERROR, "the new model is damaged: %s", why);
+	names = palloc(sizeof(Datum) * (file.ncolumns + 1));
+	for (uint32 c = 0; c < file.ncolumns; c++)
+	{
+		const char *name = file.columns[c].name;
+
+		names[c] = CStringGetTextDatum(pg_any_to_server(name, (int) strlen(name), PG_UTF8));
+	}
+	MemoryContextSwitchTo(caller);
+	columns = construct_array(names, (int) file.ncolumns, TEXTOID, -1, false, TYPALIGN_INT);
+	MemoryContextDelete(scratch);
+	return columns;
+}
+
+/* Insert the row of a new model of the current user; its number. */
+static int64
+insert_model(const NewVersion *version, Oid user)
+{
+	StoreValue	values[] = {
+		value_text(version->model),
+		value_text(GetUserNameFromId(user, false)),
+		value_text(rights_stamp(user)),
+		value_text(version->relation),
+		value_text(version->target),
+		value_text(version->task),
+		value_now()
+	};
+
+	store_execute("INSERT INTO echolon.model_store"
+				  " (model, owner, owner_stamp, relation, target, task, created_at)"
+				  " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+				  lengthof(values), values);
+	return returned_number(1);
+}
+
+/* Make room for a new active version; and stamp the owner of a model restored from elsewhere. */
+static void
+update_model(const StoredModel *model)
+{
+	StoreValue	values[] = {value_int8(model->id), value_text(model->owner_stamp)};
+	Oid			owner;
+
+	if (rights_role(model->owner, model->owner_stamp, &owner) &&
+		strcmp(model->owner_stamp, rights_stamp(owner)) != 0)
+	{
+		values[1] = value_text(rights_stamp(owner));
+		store_execute("UPDATE echolon.model_store SET owner_stamp = $2"
+					  " WHERE id OPERATOR(pg_catalog.=) $1", 2, values);
+	}
+	store_execute("UPDATE echolon.version_store SET active = false"
+				  " WHERE model_id OPERATOR(pg_catalog.=) $1 AND active", 1, values);
+}
+
+/* Insert the bytes of a version, 8 MB a row. */
+static void
+insert_chunks(int64 version_id, const uint8 *bytes, size_t length)
+{
+	size_t		done = 0;
+
+	for (int32 chunk = 0; done < length; chunk++)
+	{
+		size_t		n = Min(length - done, (size_t) STORE_CHUNK);
+		StoreValue	values[] = {
+			value_int8(version_id), value_int4(chunk), value_bytes(bytes + done, n)
+		};
+
+		CHECK_FOR_INTERRUPTS();
+		store_execute("INSERT INTO echolon.chunk_store (version_id, chunk, bytes)"
+					  " VALUES ($1, $2, $3)", lengthof(values), values);
+		pfree(DatumGetPointer(values[2].value));
+		done += n;
+	}
+}
+
+/* Insert the held-out sample of a version. */
+static void
+insert_holdout(int64 version_id, const HoldoutSample *sample)
+{
+	StoreValue	values[] = {
+		value_int8(version_id),
+		value_int8(sample->rows),
+		value_int4(sample->noutputs),
+		value_numbers(sample->actual, sample->n),
+		value_numbers(sample->predicted, (int64) sample->n * sample->noutputs),
+		value_numbers(sample->weight, sample->n)
+	};
+
+	store_execute("INSERT INTO echolon.holdout_store"
+				  " (version_id, held_out, outputs, actual, predicted, weight)"
+				  " VALUES ($1, $2, $3, $4, $5, $6)", lengthof(values), values);
+}
+
+/* Insert the row of a version, active, with the next number; sets its id and gives the number. */
+static int32
+insert_version(const NewVersion *version, int64 model_id, ArrayType *columns, const char *trainer,
+			   int64 *version_id)
+{
+	uint8		digest[sizeof(((ModelVersion *) NULL)->digest)];
+	StoreValue	none = {TEXTARRAYOID, (Datum) 0, true};
+
+	digest_bytes(version->bytes, version->length, digest);
+
+	StoreValue	values[] = {
+		value_int8(model_id),
+		value_text(version->algorithm),
+		{TEXTARRAYOID, PointerGetDatum(columns), false},
+		value_jsonb(version->recipe),
+		value_jsonb(version->parameters),
+		value_jsonb(version->metrics),
+		value_jsonb(version->curve),
+		value_text(version->metric),
+		value_float8(version->score),
+		value_float8(version->train_score),
+		value_float8(version->baseline),
+		value_int8(version->rows_used),
+		value_float8(version->seconds),
+		value_text(version->fingerprint),
+		value_bytes(digest, sizeof(digest)),
+		value_int8((int64) version->length),
+		none,
+		value_now(),
+		value_text(trainer)
+	};
+
+	if (version->notes != NULL)
+	{
+		values[16].value = PointerGetDatum(version->notes);
+		values[16].isnull = false;
+	}
+	store_execute("INSERT INTO echolon.version_store"
+				  " (model_id, version, active, algorithm, columns, recipe, parameters, metrics,"
+				  " curve, metric, score, train_score, baseline, rows_used, seconds,"
+				  " fingerprint, digest, bytes, notes, trained_at, trained_by)"
+				  " SELECT $1, COALESCE(pg_catalog.max(s.version), 0) OPERATOR(pg_catalog.+) 1,"
+				  " true, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
+				  " $18, $19"
+				  " FROM echolon.version_store s WHERE s.model_id OPERATOR(pg_catalog.=) $1"
+				  " RETURNING id, version",
+				  lengthof(values), values);
+	*version_id = returned_number(1);
+	return (int32) returned_number(2);
+}
+
+int32
+store_add_version(const NewVersion *version)
+{
+	Oid			user = GetUserId();
+	const char *trainer = GetUserNameFromId(user, false);
+	ArrayType  *columns;
+	StoredModel model,
+				older;
+	StoreUser	before;
+	int64		model_id,
+				version_id;
+	int32		number;
+	bool		exists;
+
+	store_prevent("model training");
+	columns = model_columns(version->bytes, version->length);
+	lock_name(version->model);
+	exists = check_name(version->model, version->relation, version->target, &model);
+	if (exists && strcmp(model.task, version->task) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("model \"%s\" is for %s, not %s", version->model, model.task,
+						version->task),
+				 errhint("Train with task => %s, or give this model a name of its own with model => '…'.",
+						 quote_literal_cstr(model.task))));
+
+	/* A snapshot from before the lock would number the version by what it no longer is. */
+	if (exists && IsolationUsesXactSnapshot())
+	{
+		Snapshot	latest = RegisterSnapshot(GetLatestSnapshot());
+		int			now,
+					then,
+					n;
+
+		if (!store_find_model(version->model, GetTransactionSnapshot(), &older))
+			serialization_failure();
+		now = store_last_version(model.id, latest, &n);
+		then = store_last_version(model.id, GetTransactionSnapshot(), &n);
+		UnregisterSnapshot(latest);
+		if (now != then)
+			serialization_failure();
+	}
+
+	before = store_begin_write();
+	if (exists)
+	{
+		update_model(&model);
+		model_id = model.id;
+	}
+	else
+		model_id = insert_model(version, user);
+	number = insert_version(version, model_id, columns, trainer, &version_id);
+	insert_chunks(version_id, version->bytes, version->length);
+	if (version->holdout != NULL)
+		insert_holdout(version_id, version->holdout);
+	store_end_write(before);
+	return number;
+}
+
+/* ---- SQL -------------------------------------------------------------------- */
+
+/* echolon_activate(model text, version integer) returns integer */
+Datum
+echolon_activate(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	int32		number = PG_GETARG_INT32(1);
+	StoredModel model;
+	StoreUser	before;
+	StoreValue	values[2];
+	Snapshot	snapshot;
+	int32		active;
+
+	store_prevent("echolon_activate()");
+	store_lock_model(name, MODEL_TRAIN, &model);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	active = store_find_version(model.id, 0, snapshot, NULL);
+	if (number <= 0 || store_find_version(model.id, number, snapshot, NULL) == 0)
+		store_no_version(&model, number, snapshot);
+	UnregisterSnapshot(snapshot);
+	if (active == number)
+		PG_RETURN_INT32(active);
+
+	values[0] = value_int8(model.id);
+	values[1] = value_int4(number);
+	before = store_begin_write();
+	store_execute("UPDATE echolon.version_store SET active = false"
+				  " WHERE model_id OPERATOR(pg_catalog.=) $1 AND active", 1, values);
+	store_execute("UPDATE echolon.version_store SET active = true"
+				  " WHERE model_id OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
+				  2, values);
+	store_end_write(before);
+	PG_RETURN_INT32(active);
+}
+
+/* echolon_drop_model(model text) returns integer */
+Datum
+echolon_drop_model(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	StoredModel model;
+	StoreUser	before;
+	StoreValue	value;
+	Snapshot	snapshot;
+	int			count;
+
+	store_prevent("echolon_drop_model()");
+	store_lock_model(name, MODEL_OWN, &model);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	(void) store_last_version(model.id, snapshot, &count);
+	UnregisterSnapshot(snapshot);
+
+	value = value_int8(model.id);
+	before = store_begin_write();
+	store_execute("DELETE FROM echolon.model_store WHERE id OPERATOR(pg_catalog.=) $1", 1, &value);
+	store_end_write(before);
+	PG_RETURN_INT32(count);
+}

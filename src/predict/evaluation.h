@@ -1,0 +1,51 @@
+/*
+ * evaluation.h
+ *		What the evaluation functions share: a model's version, and the
+ *		predictions of the rows that were held out from it.
+ */
+#ifndef ECHOLON_EVALUATION_H
+#define ECHOLON_EVALUATION_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+
+#include "model/model.h"
+
+typedef struct Evaluation
+{
+	ReturnSetInfo *result;		/* rows go to its tuplestore */
+	ModelVersion *version;
+	const CachedModel *model;	/* NULL until evaluation_model */
+	HoldoutSample *sample;		/* NULL until evaluation_sample */
+} Evaluation;
+
+/*
+ * Argument 0 is the model's name, argument version_argument its version (NULL:
+ * the active one).  Checks the right to it and prepares a materialized result.
+ */
+extern void evaluation_begin(FunctionCallInfo fcinfo, int version_argument, Evaluation *evaluation);
+
+/* Load the model; an error where it is of another task, which names functions that fit. */
+extern void evaluation_model(Evaluation *evaluation, ModelTask task);
+
+/*
+ * The held-out predictions; an error where none were kept.  Class numbers are
+ * checked.  A notice where they are a sample of the rows.
+ */
+extern void evaluation_sample(Evaluation *evaluation);
+
+/*
+ * The class a curve is about: the one named in an argument, or the positive one of two;
+ * an error with the labels in the hint where it must be named, or is unknown.
+ */
+extern uint32 evaluation_label(FunctionCallInfo fcinfo, int argument, const Evaluation *evaluation);
+
+/* One row of the result. */
+extern void evaluation_put(Evaluation *evaluation, Datum *values, bool *nulls);
+
+/* A number for a result: NULL where it is NaN. */
+extern Datum evaluation_number(double value, bool *null);
+
+#endif							/* ECHOLON_EVALUATION_H */

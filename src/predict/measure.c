@@ -1,0 +1,273 @@
+/*
+ * measure.c
+ *		echolon_evaluate: a model's metrics on the rows of any relation.
+ *
+ * The relation is read once as the calling user, with the model's columns and
+ * its target alone. Each row is encoded and predicted as it arrives; what is kept of it is the
+ * actual value and the prediction, checked against echolon.max_memory as room is made.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "data/frame.h"
+#include "learn/metrics.h"
+#include "predict/encoder.h"
+#include "predict/evaluation.h"
+
+#define MEASURE_MIN		1024	/* rows there is room for at first */
+#define METRICS_BYTES	64		/* that metrics.c needs a row at its peak, rounded up */
+
+PG_FUNCTION_INFO_V1(echolon_evaluate);
+
+typedef struct Measure
+{
+	const Evaluation *evaluation;
+	const ModelFile *file;
+	MemoryContext context;		/* outlives the scan */
+	Encoder    *encoder;		/* made at the first row */
+	ColumnType	target_type;
+	int			target;			/* its place in a row */
+	double	   *numbers;		/* numeric labels: their values; else NULL */
+	double	   *x;				/* [nfeatures] */
+	uint32_t   *codes;			/* [nfeatures] */
+	uint32		noutputs;
+	Size		n;
+	Size		room;
+	double	   *actual;			/* [room] */
+	double	   *predicted;		/* [room * noutputs] */
+	uint64		without_target; /* rows left out: NULL, NaN, for a regression infinities */
+	uint64		unknown_class;	/* rows left out: a class the model does not have */
+	uint64		unseen;			/* categories never seen at training */
+} Measure;
+
+/* ---- reading ----------------------------------------------------------------------- */
+
+/* Can a column of this type be the target of this model? */
+static bool
+measure_target_fits(const Measure *measure)
+{
+	if (measure->target_type.kind == COLUMN_NUMBER)
+		return measure->file->task == TASK_REGRESSION || measure->file->numeric_labels;
+	return measure->target_type.kind == COLUMN_CATEGORY && measure->file->task == TASK_CLASSIFICATION;
+}
+
+/* At the first row: match the relation's columns to the model's, and its target to the task. */
+static void
+measure_begin(Measure *measure, TupleDesc desc)
+{
+	const CachedModel *model = measure->evaluation->model;
+	MemoryContext caller = MemoryContextSwitchTo(measure->context);
+	Oid			typid = TupleDescAttr(desc, measure->target)->atttypid;
+
+	if (!column_type_resolve(typid, &measure->target_type) || !measure_target_fits(measure))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" has type %s, but model \"%s\" predicts %s", model->target,
+						format_type_be(typid), measure->evaluation->version->model,
+						measure->file->task == TASK_REGRESSION ? "a number" : "one of its classes"),
+				 errhint("Give a relation like the one the model was trained on, or cast the column in a view.")));
+	measure->encoder = encoder_create_named(model, measure->evaluation->version->model, desc,
+											measure->context);
+	if (measure->target_type.kind == COLUMN_NUMBER && measure->file->task == TASK_CLASSIFICATION)
+	{
+		measure->numbers = palloc(mul_size(Max(measure->file->nlabels, 1), sizeof(double)));
+		for (uint32 k = 0; k < measure->file->nlabels; k++)
+			measure->numbers[k] = strtod(model->labels[k], NULL);
+	}
+	MemoryContextSwitchTo(caller);
+}
+
+/* The target as the learner's number; NaN where the row is left out, which is counted. */
+static double
+measure_target(Measure *measure, Datum value, bool null)
+{
+	double		number;
+	const char *label;
+	int			length;
+	int			class;
+
+	if (null)
+	{
+		measure->without_target++;
+		return NAN;
+	}
+	if (measure->target_type.kind == COLUMN_NUMBER)
+	{
+		number = column_number(&measure->target_type, value);
+		if (isnan(number) || (measure->numbers == NULL && isinf(number)))
+		{
+			measure->without_target++;
+			return NAN;
+		}
+		if (measure->numbers == NULL)
+			return number;
+		for (uint32 k = 0; k < measure->file->nlabels; k++)
+			if (measure->numbers[k] == number)
+				return k;
+	}
+	else
+	{
+		label = column_label(&measure->target_type, value, &length);
+		class = encoder_label(measure->evaluation->model, label, length);
+		if (class >= 0)
+			return class;
+	}
+	measure->unknown_class++;
+	return NAN;
+}
+
+/* Make room for twice the rows, within what echolon.max_memory allows for all of them. */
+static void
+measure_grow(Measure *measure)
+{
+	Size		room = measure->room == 0 ? MEASURE_MIN : mul_size(measure->room, 2);
+	Size		width = mul_size(sizeof(double), measure->noutputs);
+	Size		need = mul_size(room, add_size(add_size(sizeof(double), width), METRICS_BYTES));
+	Size		limit = max_memory_bytes();
+
+	if (need > limit || room > LEARN_MAX_ROWS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("echolon_evaluate needs %zu MB, echolon.max_memory allows %zu MB",
+						(need >> 20) + 1, limit >> 20),
+				 errdetail("The relation has more than %zu rows with a target.", measure->room),
+				 errhint("Raise echolon.max_memory, or evaluate a view of fewer rows.")));
+	if (measure->room == 0)
+	{
+		measure->actual = MemoryContextAllocHuge(measure->context, mul_size(room, sizeof(double)));
+		measure->predicted = MemoryContextAllocHuge(measure->context, mul_size(room, width));
+	}
+	else
+	{
+		measure->actual = repalloc_huge(measure->actual, mul_size(room, sizeof(double)));
+		measure->predicted = repalloc_huge(measure->predicted, mul_size(room, width));
+	}
+	measure->room = room;
+}
+
+/* RelationRow: predict a row and keep what it is measured by. */
+static void
+measure_row(void *arg, TupleDesc desc, Datum *values, bool *nulls)
+{
+	Measure    *measure = arg;
+	double		actual;
+
+	if (measure->encoder == NULL)
+		measure_begin(measure, desc);
+	actual = measure_target(measure, values[measure->target], nulls[measure->target]);
+	if (isnan(actual))
+		return;
+	if (measure->n == measure->room)
+		measure_grow(measure);
+	encoder_row(measure->encoder, values, nulls, measure->x, &measure->unseen);
+	learn_predict_row(&measure->file->learn, measure->x, measure->codes,
+					  measure->predicted + measure->n * measure->noutputs);
+	measure->actual[measure->n++] = actual;
+
+	/* a large forest takes long for one row, and the scan looks at every 1,024th only */
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* Read the relation's rows: the model's columns, then the target. */
+static void
+measure_read(Measure *measure, Oid relid)
+{
+	const CachedModel *model = measure->evaluation->model;
+	List	   *columns = NIL;
+
+	for (uint32 c = 0; c < measure->file->ncolumns; c++)
+	{
+		relation_column(relid, model->column_names[c]);
+		columns = lappend(columns, pstrdup(model->column_names[c]));
+	}
+	relation_column(relid, model->target);
+	measure->target = list_length(columns);
+	columns = lappend(columns, pstrdup(model->target));
+	relation_scan(relid, columns, measure_row, measure);
+}
+
+/* ---- the function ---------------------------------------------------------------------- */
+
+/* One row of the result; NaN becomes NULL. */
+static void
+measure_put(Evaluation *evaluation, const char *metric, double value)
+{
+	Datum		values[2];
+	bool		nulls[2] = {false};
+
+	values[0] = CStringGetTextDatum(metric);
+	values[1] = evaluation_number(value, &nulls[1]);
+	evaluation_put(evaluation, values, nulls);
+}
+
+/* The metrics of a regression, in the order of the interface. */
+static void
+measure_regression(Evaluation *evaluation, const Measure *measure)
+{
+	RegressionMetrics m;
+
+	metrics_regression(backend_env(), measure->actual, measure->predicted, NULL, measure->n, &m);
+	measure_put(evaluation, "mse", m.mse);
+	measure_put(evaluation, "rmse", m.rmse);
+	measure_put(evaluation, "mae", m.mae);
+	measure_put(evaluation, "median_absolute_error", m.median_absolute_error);
+	measure_put(evaluation, "mape", m.mape);
+	measure_put(evaluation, "r2", m.r2);
+}
+
+/* The metrics of a classifier, in the order of the interface. */
+static void
+measure_classification(Evaluation *evaluation, const Measure *measure)
+{
+	ClassMetrics m;
+
+	metrics_classification(backend_env(), measure->actual, measure->predicted, NULL, measure->n,
+						   measure->file->nlabels, measure->file->positive, measure->file->threshold, &m);
+	measure_put(evaluation, "accuracy", m.accuracy);
+	measure_put(evaluation, "balanced_accuracy", m.balanced_accuracy);
+	measure_put(evaluation, "log_loss", m.log_loss);
+	measure_put(evaluation, "roc_auc", m.roc_auc);
+	measure_put(evaluation, "average_precision", m.average_precision);
+	measure_put(evaluation, "f1", m.f1);
+	measure_put(evaluation, "mcc", m.mcc);
+	measure_put(evaluation, "brier", m.brier);
+}
+
+/* (model, relation, version) -> (metric, value): metrics, then counts of rows and categories */
+Datum
+echolon_evaluate(PG_FUNCTION_ARGS)
+{
+	Evaluation	evaluation;
+	Measure		measure = {0};
+
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("parameter \"relation\" must not be null")));
+	evaluation_begin(fcinfo, 2, &evaluation);
+	measure.context = AllocSetContextCreate(CurrentMemoryContext, "echolon evaluate", ALLOCSET_DEFAULT_SIZES);
+	evaluation.model = cache_get(evaluation.version, measure.context);
+	measure.evaluation = &evaluation;
+	measure.file = &evaluation.model->file;
+	measure.noutputs = learn_noutputs(&measure.file->learn);
+	measure.x = palloc(mul_size(Max(measure.file->nfeatures, 1), sizeof(double)));
+	measure.codes = palloc(mul_size(Max(measure.file->nfeatures, 1), sizeof(uint32_t)));
+
+	measure_read(&measure, PG_GETARG_OID(1));
+	if (measure.file->task == TASK_REGRESSION)
+		measure_regression(&evaluation, &measure);
+	else
+		measure_classification(&evaluation, &measure);
+	measure_put(&evaluation, "rows", (double) measure.n);
+	measure_put(&evaluation, "rows_without_target", (double) measure.without_target);
+	if (measure.file->task == TASK_CLASSIFICATION)
+		measure_put(&evaluation, "rows_of_unknown_class", (double) measure.unknown_class);
+	measure_put(&evaluation, "unseen_categories", (double) measure.unseen);
+	MemoryContextDelete(measure.context);
+	return (Datum) 0;
+}

@@ -1,0 +1,614 @@
+/*
+ * predict.c
+ *		The SQL-callable prediction functions: by a model's name or its bytes, from a row or a
+ *		document, for a value, a class or probabilities.
+ *
+ * All twelve are one function with three switches.  What a call finds out is kept in
+ * fn_extra, in two layers that are thrown away separately:
+ *
+ *	the model	by name: looked up again, with its rights, whenever the active snapshot or the user
+ *				differs, because fn_extra lives as long as a transaction in PL/pgSQL and a promotion, a
+ *				rollback or a grant may lie between two calls.  The model itself is kept as long as the
+ *				digest of what is found is the same.
+ *				by bytes: kept while the argument is a constant, or the same stored value by its TOAST
+ *				pointer, or the same bytes.
+ *	the row type	compared at each call by (type, typmod, version of the type), because UNION ALL of
+ *				ROWs and PL/pgSQL change it within one call site.
+ *
+ * Nothing here writes anything, and every function is parallel safe.
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "common/shortest_dec.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/primnodes.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/typcache.h"
+
+#include "compat.h"
+#include "learn/metrics.h"
+#include "predict/encoder_parts.h"
+
+/* Where the model comes from, what it predicts from, and what is asked for. */
+typedef enum PredictSource
+{
+	FROM_NAME,
+	FROM_BYTES
+} PredictSource;
+
+typedef enum PredictInput
+{
+	INPUT_ROW,
+	INPUT_JSON
+} PredictInput;
+
+typedef enum PredictOutput
+{
+	OUTPUT_VALUE,				/* float8 */
+	OUTPUT_CLASS,				/* text */
+	OUTPUT_PROBA,				/* jsonb */
+	OUTPUT_PROBA_LABEL			/* float8 */
+} PredictOutput;
+
+/* All that decides what a lookup by name finds. */
+typedef struct LookupStamp
+{
+	TransactionId xmin,
+				xmax;
+	uint32		xcnt;
+	int32		subxcnt;		/* on a standby running transactions are here, not in xcnt */
+	CommandId	curcid;
+	SubTransactionId subtransaction;
+	uint64		completed;		/* transactions that had ended */
+	Oid			user;
+} LookupStamp;
+
+/* A call site's memory, in fn_extra; allocated in fn_mcxt. */
+typedef struct PredictState
+{
+	/* by name; valid while model is not NULL */
+	LookupStamp stamp;
+	int32		version;		/* asked for; 0: the active one */
+	int			name_length;
+	uint8		digest[16];
+
+	/* by bytes */
+	bool		constant;		/* the argument is a constant: never look again */
+	bool		has_pointer;	/* it was a stored value: */
+	struct varatt_external pointer;
+	Size		length;			/* else it is compared with our copy */
+	const void *place;			/* where its value lay */
+	uint8	   *bytes;			/* our copy; NULL where one of the above tells it */
+
+	/* the model; all of this lies in model_context */
+	MemoryContext model_context;
+	const CachedModel *model;	/* NULL: none yet */
+	char	   *name;			/* NULL: by bytes */
+	char	   *title;			/* for messages */
+	double	   *label_numbers;	/* numeric_labels: their values */
+	double	   *x;
+	uint32_t   *codes;
+	double	   *out;
+
+	/* the row type; encoder, values and nulls lie in row_context, within model_context */
+	MemoryContext row_context;
+	Oid			typid;
+	int32		typmod;
+	uint64		identifier;		/* of this version of a named type */
+	TupleDesc	desc;
+	Datum	   *values;
+	bool	   *nulls;
+	Encoder    *encoder;		/* NULL: none yet */
+} PredictState;
+
+PG_FUNCTION_INFO_V1(echolon_predict);
+PG_FUNCTION_INFO_V1(echolon_predict_class);
+PG_FUNCTION_INFO_V1(echolon_predict_proba);
+PG_FUNCTION_INFO_V1(echolon_predict_proba_label);
+PG_FUNCTION_INFO_V1(echolon_predict_json);
+PG_FUNCTION_INFO_V1(echolon_predict_class_json);
+PG_FUNCTION_INFO_V1(echolon_predict_proba_json);
+PG_FUNCTION_INFO_V1(echolon_predict_proba_json_label);
+PG_FUNCTION_INFO_V1(echolon_predict_model);
+PG_FUNCTION_INFO_V1(echolon_predict_model_class);
+PG_FUNCTION_INFO_V1(echolon_predict_model_proba);
+PG_FUNCTION_INFO_V1(echolon_predict_model_proba_label);
+
+/* ---- state ------------------------------------------------------------------- */
+
+static PredictState *
+predict_state(FunctionCallInfo fcinfo)
+{
+	PredictState *state = fcinfo->flinfo->fn_extra;
+
+	if (state == NULL)
+	{
+		state = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(PredictState));
+		state->model_context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt,
+													 "echolon prediction", ALLOCSET_SMALL_SIZES);
+		fcinfo->flinfo->fn_extra = state;
+	}
+	return state;
+}
+
+/*
+ * Forget the model and all that hangs on it; its pin in the cache goes with the context.  What an
+ * error in the middle of predict_adopt leaves behind is swept up here too.
+ */
+static void
+predict_forget(PredictState *state)
+{
+	state->model = NULL;
+	state->encoder = NULL;
+	state->row_context = NULL;
+	state->bytes = NULL;
+	state->constant = false;
+	state->has_pointer = false;
+	state->place = NULL;
+	MemoryContextReset(state->model_context);
+}
+
+/* Make room for predictions of a model that lies in model_context; name NULL: by bytes. */
+static void
+predict_adopt(PredictState *state, const CachedModel *model, const char *name)
+{
+	MemoryContext caller = MemoryContextSwitchTo(state->model_context);
+	const ModelFile *file = &model->file;
+
+	state->name = name ? pstrdup(name) : NULL;
+	state->title = name ? psprintf("model \"%s\"", name) : pstrdup("the model");
+	state->x = palloc(mul_size(sizeof(double), Max(file->nfeatures, 1)));
+	state->codes = palloc(mul_size(sizeof(uint32_t), Max(file->nfeatures, 1)));
+	state->out = palloc(mul_size(sizeof(double), learn_noutputs(&file->learn)));
+	state->label_numbers = NULL;
+	if (file->task == TASK_CLASSIFICATION && file->numeric_labels)
+	{
+		state->label_numbers = palloc(mul_size(sizeof(double), file->nlabels));
+		for (uint32 k = 0; k < file->nlabels; k++)
+			state->label_numbers[k] =
+				DatumGetFloat8(DirectFunctionCall1(float8in, CStringGetDatum(model->labels[k])));
+	}
+	MemoryContextSwitchTo(caller);
+	state->model = model;		/* last: an error above leaves no half state */
+}
+
+/* ---- which model --------------------------------------------------------------- */
+
+static void
+predict_stamp(LookupStamp *stamp)
+{
+	memset(stamp, 0, sizeof(*stamp));	/* padding too: stamps are compared as bytes */
+	stamp->subtransaction = GetCurrentSubTransactionId();
+	stamp->user = GetUserId();
+	if (ActiveSnapshotSet())
+	{
+		Snapshot	snapshot = GetActiveSnapshot();
+
+		stamp->xmin = snapshot->xmin;
+		stamp->xmax = snapshot->xmax;
+		stamp->xcnt = snapshot->xcnt;
+		stamp->subxcnt = snapshot->subxcnt;
+		stamp->curcid = snapshot->curcid;
+		stamp->completed = snapshot->snapXactCompletionCount;
+	}
+}
+
+/* The model of that name as this statement sees it.  Raises what store_lookup raises. */
+static void
+predict_by_name(PredictState *state, text *name, int32 version)
+{
+	LookupStamp stamp;
+	int			length = VARSIZE_ANY_EXHDR(name);
+	bool		same_name;
+	char	   *wanted;
+	ModelVersion *found;
+
+	predict_stamp(&stamp);
+	same_name = state->model != NULL && state->name_length == length &&
+		memcmp(state->name, VARDATA_ANY(name), length) == 0;
+	if (same_name && state->version == version &&
+		memcmp(&state->stamp, &stamp, sizeof(stamp)) == 0)
+		return;
+
+	wanted = text_to_cstring(name);
+	found = store_lookup(wanted, version, MODEL_PREDICT);
+	if (!same_name || memcmp(state->digest, found->digest, sizeof(state->digest)) != 0)
+	{
+		predict_forget(state);
+		predict_adopt(state, cache_get(found, state->model_context), wanted);
+		state->name_length = length;
+		memcpy(state->digest, found->digest, sizeof(state->digest));
+	}
+	state->version = version;
+	memcpy(&state->stamp, &stamp, sizeof(stamp));	/* with its padding */
+	pfree(wanted);
+}
+
+/* The expression of the first argument, where the call has one. */
+static Node *
+predict_model_argument(FunctionCallInfo fcinfo)
+{
+	Node	   *call = fcinfo->flinfo->fn_expr;
+
+	if (call == NULL || !IsA(call, FuncExpr) || ((FuncExpr *) call)->args == NIL)
+		return NULL;
+	return linitial(((FuncExpr *) call)->args);
+}
+
+/* So many bytes of a model hold its header, with length and checksum. */
+#define HEADER_COMPARED 64
+
+/*
+ * The model in a bytea argument.  A parameter is not as good as a constant: PL/pgSQL's variables
+ * are parameters too, and change under one fn_extra.  But one that still lies at the same place
+ * with the same header was not assigned to, and megabytes need not be compared for every row.
+ */
+static void
+predict_by_bytes(PredictState *state, FunctionCallInfo fcinfo)
+{
+	struct varlena *raw = (struct varlena *) DatumGetPointer(PG_GETARG_DATUM(0));
+	struct varatt_external pointer;
+	bool		stored = VARATT_IS_EXTERNAL_ONDISK(raw);
+	struct varlena *value;
+	const uint8 *bytes;
+	Size		length;
+	Node	   *argument;
+
+	if (state->model != NULL && state->constant)
+		return;
+	if (stored)
+	{
+		VARATT_EXTERNAL_GET_POINTER(pointer, raw);
+		if (state->model != NULL && state->has_pointer &&
+			memcmp(&state->pointer, &pointer, sizeof(pointer)) == 0)
+			return;
+	}
+
+	value = pg_detoast_datum_packed(raw);
+	bytes = (const uint8 *) VARDATA_ANY(value);
+	length = VARSIZE_ANY_EXHDR(value);
+	argument = predict_model_argument(fcinfo);
+	if (state->model == NULL || state->bytes == NULL || state->length != length ||
+		memcmp(state->bytes, bytes,
+			   state->place == bytes && argument != NULL && IsA(argument, Param) ?
+			   Min(length, HEADER_COMPARED) : length) != 0)
+	{
+		const CachedModel *model;
+
+		predict_forget(state);
+		model = cache_load_bytes(bytes, length, state->model_context);
+		state->constant = argument != NULL && IsA(argument, Const);
+		if (!state->constant && !stored)
+		{
+			state->bytes = MemoryContextAllocHuge(state->model_context, Max(length, 1));
+			memcpy(state->bytes, bytes, length);
+			state->length = length;
+		}
+		predict_adopt(state, model, NULL);
+	}
+	/* A detoasted copy goes away, and its place may be another value's the next time. */
+	state->place = value == raw ? bytes : NULL;
+	state->has_pointer = stored;
+	if (stored)
+		state->pointer = pointer;
+	if (value != raw)
+		pfree(value);
+}
+
+/* ---- errors --------------------------------------------------------------------- */
+
+/* The name of the function that gives another output from the same source and input. */
+static const char *
+predict_function(PredictSource source, PredictInput input, PredictOutput output)
+{
+	if (source == FROM_BYTES)
+		return output == OUTPUT_VALUE ? "echolon_predict_model" :
+			output == OUTPUT_CLASS ? "echolon_predict_model_class" : "echolon_predict_model_proba";
+	if (input == INPUT_JSON)
+		return output == OUTPUT_VALUE ? "echolon_predict_json" :
+			output == OUTPUT_CLASS ? "echolon_predict_class_json" : "echolon_predict_proba_json";
+	return output == OUTPUT_VALUE ? "echolon_predict" :
+		output == OUTPUT_CLASS ? "echolon_predict_class" : "echolon_predict_proba";
+}
+
+/* See that the model can give what the function asks for. */
+static void
+predict_check_output(const PredictState *state, PredictSource source, PredictInput input,
+					 PredictOutput output)
+{
+	const ModelFile *file = &state->model->file;
+
+	if (file->task == TASK_REGRESSION && output != OUTPUT_VALUE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("%s predicts a number and has no classes", state->title),
+				 errdetail("Its target is \"%s\".", state->model->target),
+				 errhint("Use %s(model, input).", predict_function(source, input, OUTPUT_VALUE))));
+	if (file->task == TASK_CLASSIFICATION && output == OUTPUT_VALUE && !file->numeric_labels)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("%s predicts classes that are not numbers", state->title),
+				 errdetail("Its classes are %s.",
+						   encoder_list(state->model->labels, file->nlabels)),
+				 errhint("Use %s(model, input) for the class, or %s(model, input, '%s') for a probability.",
+						 predict_function(source, input, OUTPUT_CLASS),
+						 predict_function(source, input, OUTPUT_PROBA_LABEL),
+						 state->model->labels[file->positive])));
+}
+
+/* Class number of the label asked for. */
+static int
+predict_label(const PredictState *state, text *label)
+{
+	const CachedModel *model = state->model;
+	int			k = encoder_label(model, VARDATA_ANY(label), VARSIZE_ANY_EXHDR(label));
+
+	if (k < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s has no class \"%s\"", state->title, text_to_cstring(label)),
+				 errhint("Its classes are %s.", encoder_list(model->labels, model->file.nlabels))));
+	return k;
+}
+
+/* The version asked for; 0: the active one. */
+static int32
+predict_version(FunctionCallInfo fcinfo, int argument)
+{
+	int32		version;
+
+	if (PG_ARGISNULL(argument))
+		return 0;
+	version = PG_GETARG_INT32(argument);
+	if (version < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("version must be at least 1"),
+				 errdetail("It is %d.", version),
+				 errhint("The versions of a model are in echolon.model_versions; without version, or with NULL, the active one predicts.")));
+	return version;
+}
+
+/*
+ * A number as the third argument is a class to people whose classes are 0 and 1, and the version
+ * to the parser: refuse what can be both.
+ */
+static void
+predict_check_ambiguous(const PredictState *state, PredictSource source, PredictInput input,
+						int32 version)
+{
+	char		label[16];
+
+	if (version == 0 || !state->model->file.numeric_labels)
+		return;
+	if (encoder_label(state->model, label, snprintf(label, sizeof(label), "%d", version)) >= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_AMBIGUOUS_PARAMETER),
+				 errmsg("%d may be a class of %s or a version of it", version, state->title),
+				 errhint("For the probability of a class write it as text, as in %s(model, input, '%d'), if need be with version => %d.",
+						 predict_function(source, input, OUTPUT_PROBA), version, version)));
+}
+
+/* ---- input ----------------------------------------------------------------------- */
+
+/* Fill x from a row of any type. */
+static void
+predict_encode_row(PredictState *state, HeapTupleHeader row)
+{
+	Oid			typid = HeapTupleHeaderGetTypeId(row);
+	int32		typmod = HeapTupleHeaderGetTypMod(row);
+	uint64		identifier = 0;
+	HeapTupleData tuple;
+
+	/* An anonymous type never changes; a named one may be altered within a transaction. */
+	if (typid != RECORDOID)
+		identifier = assign_record_type_identifier(typid, typmod);
+	if (state->encoder == NULL || state->typid != typid || state->typmod != typmod ||
+		state->identifier != identifier)
+	{
+		MemoryContext caller;
+
+		state->encoder = NULL;
+		if (state->row_context != NULL)
+			MemoryContextReset(state->row_context);
+		else
+			state->row_context = AllocSetContextCreate(state->model_context,
+													   "echolon row type", ALLOCSET_SMALL_SIZES);
+		caller = MemoryContextSwitchTo(state->row_context);
+		state->desc = lookup_rowtype_tupdesc_copy(typid, typmod);
+		state->values = palloc(mul_size(sizeof(Datum), Max(state->desc->natts, 1)));
+		state->nulls = palloc(mul_size(sizeof(bool), Max(state->desc->natts, 1)));
+		state->typid = typid;
+		state->typmod = typmod;
+		state->identifier = identifier;
+		MemoryContextSwitchTo(caller);
+		state->encoder = encoder_create_named(state->model, state->name, state->desc,
+											  state->row_context);
+	}
+
+	/* A tuple shorter than its descriptor, and dropped columns, are heap_deform_tuple's business. */
+	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	tuple.t_data = row;
+	heap_deform_tuple(&tuple, state->desc, state->values, state->nulls);
+	encoder_row(state->encoder, state->values, state->nulls, state->x, NULL);
+}
+
+/* Fill x from a document. */
+static void
+predict_encode_json(PredictState *state, Jsonb *document)
+{
+	if (state->encoder == NULL)
+		state->encoder = encoder_create_json(state->model, state->name, state->model_context);
+	encoder_json(state->encoder, document, state->x, NULL);
+}
+
+/* ---- output ---------------------------------------------------------------------- */
+
+/* {label: probability} with every digit of the float8s. */
+static Jsonb *
+predict_jsonb(const PredictState *state)
+{
+	JsonbParseState *parse = NULL;
+	JsonbValue *object;
+
+	pushJsonbValue(&parse, WJB_BEGIN_OBJECT, NULL);
+	for (uint32 k = 0; k < state->model->file.nlabels; k++)
+	{
+		char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+		JsonbValue	value;
+
+		value.type = jbvString;
+		value.val.string.val = unconstify(char *, state->model->labels[k]);
+		value.val.string.len = strlen(state->model->labels[k]);
+		pushJsonbValue(&parse, WJB_KEY, &value);
+
+		double_to_shortest_decimal_buf(state->out[k], digits);
+		value.type = jbvNumeric;
+		value.val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(digits),
+																ObjectIdGetDatum(InvalidOid),
+																Int32GetDatum(-1)));
+		pushJsonbValue(&parse, WJB_VALUE, &value);
+	}
+	object = pushJsonbValue(&parse, WJB_END_OBJECT, NULL);
+	return JsonbValueToJsonb(object);
+}
+
+/*
+ * Every prediction: arguments (model, input[, label][, version]).  NULL for the model, the
+ * input or the label gives NULL.
+ */
+static Datum
+predict_call(FunctionCallInfo fcinfo, PredictSource source, PredictInput input,
+			 PredictOutput output)
+{
+	int			label_argument = output == OUTPUT_PROBA_LABEL ? 2 : -1;
+	int			version_argument = source == FROM_BYTES ? -1 : output == OUTPUT_PROBA_LABEL ? 3 : 2;
+	PredictState *state;
+	const ModelFile *file;
+	int			k = 0;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) ||
+		(label_argument >= 0 && PG_ARGISNULL(label_argument)))
+		PG_RETURN_NULL();
+
+	state = predict_state(fcinfo);
+	if (source == FROM_BYTES)
+		predict_by_bytes(state, fcinfo);
+	else
+	{
+		int32		version = predict_version(fcinfo, version_argument);
+
+		predict_by_name(state, PG_GETARG_TEXT_PP(0), version);
+		if (output == OUTPUT_PROBA)
+			predict_check_ambiguous(state, source, input, version);
+	}
+	predict_check_output(state, source, input, output);
+	if (label_argument >= 0)
+		k = predict_label(state, PG_GETARG_TEXT_PP(label_argument));
+
+	if (input == INPUT_JSON)
+		predict_encode_json(state, PG_GETARG_JSONB_P(1));
+	else
+		predict_encode_row(state, PG_GETARG_HEAPTUPLEHEADER(1));
+	file = &state->model->file;
+	learn_predict_row(&file->learn, state->x, state->codes, state->out);
+
+	if (file->task == TASK_REGRESSION)
+		PG_RETURN_FLOAT8(state->out[0]);
+	if (output == OUTPUT_PROBA)
+		PG_RETURN_JSONB_P(predict_jsonb(state));
+	if (output == OUTPUT_PROBA_LABEL)
+		PG_RETURN_FLOAT8(state->out[k]);
+	k = metrics_predicted_class(state->out, file->nlabels, file->positive, file->threshold);
+	if (output == OUTPUT_VALUE)
+		PG_RETURN_FLOAT8(state->label_numbers[k]);
+	PG_RETURN_TEXT_P(cstring_to_text(state->model->labels[k]));
+}
+
+/* ---- the SQL functions: by name, of a row ------------------------------------------ */
+
+Datum
+echolon_predict(PG_FUNCTION_ARGS)
+{
+	return predict_call(fcinfo, FROM_NAME, INPUT_ROW, OUTPUT_VALUE);
+}
+
+Datum
+echolon_predict_class(PG_FUNCTION_ARGS)
+{
+	return predict_call(fcinfo, FROM_NAME, INPUT_ROW, OUTPUT_CLASS);
+}
+
+Datum
+echolon_predict_proba(PG_FUNCTION_ARGS)
+{
+	return predict_call(fcinfo, FROM_NAME, INPUT_ROW, OUTPUT_PROBA);
+}
+
+Datum
+echolon_predict_proba_label(PG_FUNCTION_ARGS)
+{
+	return predict_call(fcinfo, FROM_NAME, INPUT_ROW, OUTPUT_PROBA_LABEL);
+}
+
+/* ---- by name, of a document ---------------------------------------------------------- */
+
+Datum
+echolon_predict_json(PG_FUNCTION_ARGS)
+{
+	return predict_call(fcinfo, FROM_NAME, INPUT_JSON, OUTPUT_VALUE);
+}
+
+Datum
+echolon_predict_class_json(PG_FUNCTION_ARGS)
+{
+	return predict_call(fcinfo, FROM_NAME, INPUT_JSON, OUTPUT_CLASS);
+}
+
+Datum
+echolon_predict_proba_json(PG_FUNCTION_ARGS)
+{
+	return predict_call(fcinfo, FROM_NAME, INPUT_JSON, OUTPUT_PROBA);
+}
+
+Datum
+echolon_predict_proba_json_label(PG_FUNCTION_ARGS)
+{
+	return predict_call(fcinfo, FROM_NAME, INPUT_JSON, OUTPUT_PROBA_LABEL);
+}
+
+/* ---- by bytes, of a row ---------------------------------------------------------------- */
+
+Datum
+echolon_predict_model(PG_FUNCTION_ARGS)
+{
+	return predict_call(fcinfo, FROM_BYTES, INPUT_ROW, OUTPUT_VALUE);
+}
+
+Datum
+echolon_predict_model_class(PG_FUNCTION_ARGS)
+{
+	return predict_call(fcinfo, FROM_BYTES, INPUT_ROW, OUTPUT_CLASS);
+}
+
+Datum
+echolon_predict_model_proba(PG_FUNCTION_ARGS)
+{
+	return predict_call(fcinfo, FROM_BYTES, INPUT_ROW, OUTPUT_PROBA);
+}
+
+Datum
+echolon_predict_model_proba_label(PG_FUNCTION_ARGS)
+{
+	return predict_call(fcinfo, FROM_BYTES, INPUT_ROW, OUTPUT_PROBA_LABEL);
+}

@@ -1,0 +1,1258 @@
+/*
+ * format_test.c
+ *		A model's bytes: what is written is read again, and nothing else is believed.
+ *
+ * Damaged and hostile bytes must be refused, or give a model on which
+ * learn_predict_row reads nothing outside an array.  So that the sanitizers see it,
+ * a model that was accepted is predicted with from copies of its arrays, each allocated
+ * by itself in its exact size (isolate).
+ *
+ *	ECHOLON_FUZZ=n		mutations of the fuzz loop (default 10000)
+ *	ECHOLON_SEED=n		its seed (default: a fixed one; it is printed)
+ */
+#include "unit.h"
+
+#include "learn/hash.h"
+#include "model/format_layout.h"
+
+/* The bytes of the model of test_by_hand: they must not change as long as MODEL_FORMAT_VERSION is 1. */
+#define HAND_LENGTH			1176
+#define HAND_CRC			0xA6109441u
+
+/* ---- an environment that frees everything at once ---------------------------- */
+
+typedef union Block
+{
+	union Block *next;
+	char		align[16];
+} Block;
+
+static Block *arena = NULL;
+static size_t arena_bytes = 0;
+
+static void *
+arena_alloc(void *arg, size_t size)
+{
+	Block	   *block = malloc(sizeof(Block) + size);
+
+	if (block == NULL)
+	{
+		printf("Bail out! out of memory (%zu bytes)\n", size);
+		exit(2);
+	}
+	block->next = arena;
+	arena = block;
+	arena_bytes += size;
+	return block + 1;
+}
+
+static void
+arena_release(void *arg, void *pointer)
+{
+}
+
+static void
+arena_reset(void)
+{
+	while (arena != NULL)
+	{
+		Block	   *next = arena->next;
+
+		free(arena);
+		arena = next;
+	}
+	arena_bytes = 0;
+}
+
+static const LearnEnv env = {
+	.alloc = arena_alloc, .release = arena_release, .check = unit_check,
+	.progress = unit_progress, .fail = unit_fail
+};
+
+#define NEW(n, type)	((type *) env_alloc0(&env, (n), sizeof(type)))
+
+/* ---- models made at random ----------------------------------------------------- */
+
+static uint64_t state = 1;
+
+static uint64_t
+next_random(void)
+{
+	state += UINT64_C(0x9e3779b97f4a7c15);
+	return hash_mix(state);
+}
+
+static uint32_t
+below(uint32_t n)
+{
+	return (uint32_t) hash_below(next_random(), n);
+}
+
+static double
+unit_interval(void)
+{
+	return hash_unit(next_random());
+}
+
+typedef enum Kind
+{
+	FOREST_REGRESSION, FOREST_BINARY, FOREST_CLASSES, BOOST_IDENTITY, BOOST_LOG, BOOST_LOGISTIC,
+	BOOST_SOFTMAX, NKINDS
+} Kind;
+
+static const char *const kind_name[NKINDS] = {
+	"forest", "forest of two classes", "forest of classes", "boosting", "boosting with a log link",
+	"boosting of two classes", "boosting of classes"
+};
+
+static const char *
+make_string(const char *prefix, uint32_t i)
+{
+	char	   *string = NEW(64, char);
+
+	snprintf(string, 64, "%s%05u", prefix, i);
+	return string;
+}
+
+/* Arrays of the model while its trees are made. */
+typedef struct Maker
+{
+	LearnModel *learn;
+	LearnNode  *nodes;
+	uint64_t   *set_first;
+	uint32_t   *set_words;
+	uint64_t	nwords;
+	double	   *gain;
+	uint64_t   *splits;
+} Maker;
+
+/* A set of categories of a feature with n of them; its number in the tree that begins at first. */
+static uint32_t
+make_set(Maker *maker, uint32_t n, uint64_t first)
+{
+	LearnModel *m = maker->learn;
+	uint32_t   *header = &maker->set_words[maker->nwords++];
+	uint32_t	count = 0;
+
+	if (below(2) == 0)
+	{
+		uint32_t	words = 1 + below((n + 31) / 32);
+
+		for (uint32_t i = 0; i < words; i++)
+			maker->set_words[maker->nwords++] = (uint32_t) next_random();
+		if (n < 32 * words)
+			maker->set_words[maker->nwords - 1] &= (1u << (n % 32)) - 1;
+		maker->set_words[maker->nwords - 1] |= 1;
+		*header = SET_BITMAP | words;
+	}
+	else
+	{
+		for (uint32_t code = below(n); code < n && count <= n / 32; code += 1 + below(n))
+		{
+			maker->set_words[maker->nwords++] = code;
+			count++;
+		}
+		*header = count;
+	}
+	m->nsets++;
+	maker->set_first[m->nsets] = maker->nwords;
+	return (uint32_t) (m->nsets - 1 - first);
+}
+
+static LearnNode
+make_leaf(const LearnModel *m)
+{
+	LearnNode	node;
+
+	if (m->algorithm == LEARN_FOREST && m->nclasses > 2)
+		node.number = below(m->nclasses + (uint32_t) m->nleaves);
+	else
+		node.value = unit_interval();
+	return node;
+}
+
+/* One tree of at most most nodes, breadth first. */
+static void
+make_tree(Maker *maker, uint32_t most)
+{
+	LearnModel *m = maker->learn;
+	LearnNode  *nodes = maker->nodes + m->nnodes;
+	uint64_t	first_set = m->nsets;
+	uint32_t	n = 1,
+				planned = most < 3 ? 1 : 3; /* nodes, children of the splits there are included */
+	bool		leaf[32] = {false};
+
+	leaf[0] = most < 3;
+	for (uint32_t i = 0; i < n; i++)
+	{
+		uint32_t	f = below(m->nfeatures);
+		const LearnFeature *feature = &m->features[f];
+
+		if (leaf[i])
+		{
+			nodes[i] = make_leaf(m);
+			continue;
+		}
+		nodes[i].split.child = n | (below(2) ? NODE_MISSING_LEFT : 0);
+		nodes[i].split.rank = (uint16_t) (feature->kind == LEARN_NUMERIC ? below(feature->nvalues) :
+										  make_set(maker, feature->nvalues, first_set));
+		maker->splits[f]++;
+		maker->gain[f] += unit_interval();
+		for (uint32_t c = n; c < n + 2; c++)
+		{
+			leaf[c] = planned + 2 > most || (most < 31 && below(3) == 0);
+			planned += leaf[c] ? 0 : 2;
+		}
+		nodes[i].split.feature = (uint16_t) (f | (leaf[n] ? NODE_LEFT_LEAF : 0) |
+											 (leaf[n + 1] ? NODE_RIGHT_LEAF : 0));
+		n += 2;
+	}
+	m->nnodes += n;
+}
+
+/* Columns of every kind, and a feature of each, or of each part. */
+static void
+make_schema(ModelFile *file, uint32_t ncategories)
+{
+	static const uint32_t parts[] = {
+		PART_YEAR, PART_MONTH, PART_DAY, PART_DAY_OF_WEEK, PART_DAY_OF_YEAR, PART_HOUR
+	};
+	ModelColumn *columns = NEW(6, ModelColumn);
+	ModelFeature *features = NEW(24, ModelFeature);
+	uint32_t	n = 0;
+
+	file->ncolumns = 6;
+	for (uint32_t c = 0; c < 6; c++)
+	{
+		const char **categories;
+
+		columns[c].kind = c < 5 ? COLUMN_NUMBER + c : COLUMN_CATEGORY;
+		columns[c].name = c == 1 ? "Stra\xC3\x9F" "e \xF0\x9F\x98\x80 \"quoted\"" :
+			make_string("column", c);
+		columns[c].type_name = "a type";
+		columns[c].zone = columns[c].kind == COLUMN_TIMESTAMPTZ ? "Europe/Berlin" : "";
+		if (columns[c].kind == COLUMN_CATEGORY)
+		{
+			columns[c].pooled = c == 5;
+			columns[c].ncategories = c == 5 ? 3 : ncategories;
+			categories = NEW(columns[c].ncategories, const char *);
+			/* falling, so that distinctness needs the sort; the empty string is a level */
+			for (uint32_t i = 0; i < columns[c].ncategories; i++)
+				categories[i] = i == 0 ? "" : make_string("level", 99999 - i);
+			if (columns[c].pooled)
+				categories[2] = categories[1];
+			columns[c].categories = categories;
+		}
+		if (columns[c].kind == COLUMN_NUMBER || columns[c].kind == COLUMN_CATEGORY)
+		{
+			features[n].name = columns[c].name;
+			features[n++].column = c;
+			continue;
+		}
+		for (uint32_t p = 0; p < (columns[c].kind == COLUMN_DATE ? 5 : 6); p++)
+		{
+			features[n].name = make_string("part", n);
+			features[n].column = c;
+			features[n++].part = parts[p];
+		}
+	}
+	file->columns = columns;
+	file->nfeatures = n;
+	file->features = features;
+}
+
+/* A valid model of this kind, in the arena. */
+static ModelFile
+make_model(Kind kind, uint32_t ntrees, uint32_t ncategories)
+{
+	ModelFile	file = {0};
+	LearnModel *m = &file.learn;
+	Maker		maker = {.learn = m};
+	LearnFeature *features;
+	LearnStats *stats;
+	double	   *thresholds,
+			   *base;
+	uint64_t   *tree_first,
+			   *tree_first_set;
+	float	   *covers;
+
+	make_schema(&file, ncategories);
+	m->algorithm = kind <= FOREST_CLASSES ? LEARN_FOREST : LEARN_BOOSTING;
+	m->nclasses = kind == FOREST_BINARY || kind == BOOST_LOGISTIC ? 2 :
+		kind == FOREST_CLASSES || kind == BOOST_SOFTMAX ? 4 : 0;
+	m->link = kind == BOOST_LOG ? LINK_LOG : kind == BOOST_LOGISTIC ? LINK_LOGISTIC :
+		kind == BOOST_SOFTMAX ? LINK_SOFTMAX : LINK_IDENTITY;
+	m->nscores = kind == BOOST_SOFTMAX ? m->nclasses : 1;
+	m->ntrees = ntrees * m->nscores;
+	m->nfeatures = file.nfeatures;
+
+	file.task = m->nclasses == 0 ? TASK_REGRESSION : TASK_CLASSIFICATION;
+	file.target = "the target";
+	file.threshold = 0.5;
+	file.nlabels = m->nclasses;
+	file.positive = m->nclasses == 2 ? 1 : 0;
+	if (m->nclasses == 2)
+	{
+		static const char *const labels[] = {"no", "yes"};
+
+		file.labels = labels;
+	}
+	else if (m->nclasses > 0)
+	{
+		static const char *const labels[] = {"3", "-1.5e+03", "0.25", "7"};
+
+		file.labels = labels;
+		file.numeric_labels = true;
+	}
+
+	features = NEW(m->nfeatures, LearnFeature);
+	thresholds = NEW(m->nfeatures * 8, double);
+	stats = NEW(m->nfeatures, LearnStats);
+	for (uint32_t f = 0; f < m->nfeatures; f++)
+	{
+		const ModelColumn *column = &file.columns[file.features[f].column];
+		double	   *upper;
+		uint64_t   *counts;
+
+		stats[f].missing = below(10);
+		stats[f].minimum = -1;
+		stats[f].maximum = 1 + unit_interval();
+		stats[f].stddev = unit_interval();
+		if (column->kind == COLUMN_CATEGORY)
+		{
+			features[f].kind = LEARN_CATEGORY;
+			features[f].nvalues = column->ncategories;
+			stats[f].nbins = column->ncategories;
+		}
+		else
+		{
+			features[f].kind = LEARN_NUMERIC;
+			features[f].nvalues = 1 + below(7);
+			features[f].first_threshold = m->nthresholds;
+			for (uint32_t i = 0; i < features[f].nvalues; i++)
+				thresholds[m->nthresholds++] = i == 0 && f == 0 ? -INFINITY : i + unit_interval();
+			stats[f].nbins = below(4);
+		}
+		upper = NEW(stats[f].nbins + 1, double);
+		stats[f].counts = counts = NEW(stats[f].nbins + 1, uint64_t);
+		for (uint32_t i = 0; i < stats[f].nbins; i++)
+		{
+			counts[i] = below(100);
+			stats[f].count += counts[i];
+			upper[i] = i + unit_interval();
+		}
+		if (features[f].kind == LEARN_NUMERIC)
+			stats[f].upper = upper;
+	}
+	m->features = features;
+	m->thresholds = thresholds;
+	file.stats = stats;
+
+	m->base = base = NEW(m->nscores, double);
+	for (uint32_t s = 0; s < m->nscores && m->algorithm == LEARN_BOOSTING; s++)
+		base[s] = unit_interval() - 0.5;
+	if (kind == FOREST_CLASSES)
+	{
+		double	   *table = NEW(5 * m->nclasses, double);
+
+		m->nleaves = 5;
+		for (uint32_t i = 0; i < 5 * m->nclasses; i++)
+			table[i] = unit_interval() / m->nclasses;
+		m->leaf_table = table;
+	}
+
+	maker.nodes = NEW(m->ntrees * 32, LearnNode);
+	maker.set_first = NEW(m->ntrees * 32 + 1, uint64_t);
+	maker.set_words = NEW((size_t) m->ntrees * 32 * (ncategories / 32 + 4), uint32_t);
+	maker.gain = NEW(m->nfeatures, double);
+	maker.splits = NEW(m->nfeatures, uint64_t);
+	tree_first = NEW(m->ntrees + 1, uint64_t);
+	tree_first_set = NEW(m->ntrees + 1, uint64_t);
+	for (uint32_t t = 0; t < m->ntrees; t++)
+	{
+		make_tree(&maker, t == 0 ? 31 : t == 1 ? 1 : 3 + below(20));
+		tree_first[t + 1] = m->nnodes;
+		tree_first_set[t + 1] = m->nsets;
+	}
+	m->tree_first = tree_first;
+	m->tree_first_set = tree_first_set;
+	m->nodes = maker.nodes;
+	m->covers = covers = NEW(m->nnodes, float);
+	for (uint64_t i = 0; i < m->nnodes; i++)
+		covers[i] = (float) below(1000);
+	m->set_first = maker.set_first;
+	m->set_words = maker.set_words;
+	m->gain = maker.gain;
+	m->splits = maker.splits;
+	return file;
+}
+
+/* ---- helpers --------------------------------------------------------------------- */
+
+static char why[256];
+
+/* The bytes of a model, malloc'd in their exact size. */
+static uint8_t *
+write_model(const ModelFile *file, size_t *length)
+{
+	uint8_t    *bytes;
+
+	*length = model_file_size(file);
+	bytes = malloc(*length);
+	model_file_write(file, bytes);
+	return bytes;
+}
+
+static void *
+copy_of(const void *data, size_t count, size_t size)
+{
+	void	   *copy = malloc(count * size > 0 ? count * size : 1);
+
+	if (count * size > 0)
+		memcpy(copy, data, count * size);
+	return copy;
+}
+
+/* Predict from copies of the arrays, each in its exact size. */
+static void
+predict_isolated(const ModelFile *file, uint32_t nrows)
+{
+	LearnModel	m = file->learn;
+	uint64_t	nwords = m.nsets > 0 ? m.set_first[m.nsets] : 0;
+	void	   *copies[] = {
+		copy_of(m.base, m.nscores, sizeof(double)),
+		copy_of(m.features, m.nfeatures, sizeof(LearnFeature)),
+		copy_of(m.thresholds, m.nthresholds, sizeof(double)),
+		copy_of(m.tree_first, (size_t) m.ntrees + 1, sizeof(uint64_t)),
+		copy_of(m.nodes, m.nnodes, sizeof(LearnNode)),
+		copy_of(m.tree_first_set, (size_t) m.ntrees + 1, sizeof(uint64_t)),
+		copy_of(m.set_first, m.nsets + 1, sizeof(uint64_t)),
+		copy_of(m.set_words, nwords, sizeof(uint32_t)),
+		copy_of(m.leaf_table, m.nleaves * m.nclasses, sizeof(double))
+	};
+	double	   *x = malloc(m.nfeatures * sizeof(double));
+	uint32_t   *codes = malloc(m.nfeatures * sizeof(uint32_t));
+	double	   *out = malloc(learn_noutputs(&m) * sizeof(double));
+
+	m.base = copies[0];
+	m.features = copies[1];
+	m.thresholds = copies[2];
+	m.tree_first = copies[3];
+	m.nodes = copies[4];
+	m.tree_first_set = copies[5];
+	m.set_first = copies[6];
+	m.set_words = copies[7];
+	m.leaf_table = copies[8];
+	for (uint32_t i = 0; i < nrows; i++)
+	{
+		for (uint32_t f = 0; f < m.nfeatures; f++)
+			x[f] = below(8) == 0 ? NAN : below(16) == 0 ? INFINITY :
+				m.features[f].kind == LEARN_CATEGORY ? below(m.features[f].nvalues + 2) :
+				unit_interval() * 8;
+		learn_predict_row(&m, x, codes, out);
+	}
+	for (size_t i = 0; i < sizeof(copies) / sizeof(copies[0]); i++)
+		free(copies[i]);
+	free(x);
+	free(codes);
+	free(out);
+}
+
+/* Read bytes as a stored model is read: from a copy in its exact size. */
+static bool
+read_copy(const uint8_t *bytes, size_t length, bool predict)
+{
+	uint8_t    *copy = malloc(length > 0 ? length : 1);
+	ModelFile	file;
+	bool		good;
+
+	memcpy(copy, bytes, length);
+	good = model_file_read(&env, copy, length, &file, why, sizeof(why));
+	if (good && predict)
+	{
+		size_t		written = model_file_size(&file);
+		uint8_t    *again = malloc(written);
+
+		model_file_write(&file, again);
+		if (written != length || memcmp(copy, again, length) != 0)
+		{
+			ok(false, "a model that was accepted is written as it was read");
+			exit(1);
+		}
+		free(again);
+		predict_isolated(&file, 2);
+	}
+	free(copy);
+	arena_reset();
+	return good;
+}
+
+static void *
+section(uint8_t *bytes, FormatSectionKind kind)
+{
+	FormatSection *table = (FormatSection *) (bytes + sizeof(FormatHeader));
+
+	return bytes + table[kind - 1].offset;
+}
+
+static size_t
+section_bytes(uint8_t *bytes, FormatSectionKind kind)
+{
+	FormatSection *table = (FormatSection *) (bytes + sizeof(FormatHeader));
+
+	return table[kind - 1].length;
+}
+
+/* ---- tests ------------------------------------------------------------------------- */
+
+/* CRC-32C bit by bit, from its definition. */
+static uint32_t
+slow_crc(const uint8_t *p, size_t n)
+{
+	uint32_t	crc = 0xFFFFFFFFu;
+
+	while (n-- > 0)
+	{
+		crc ^= *p++;
+		for (int i = 0; i < 8; i++)
+			crc = crc & 1 ? (crc >> 1) ^ 0x82F63B78u : crc >> 1;
+	}
+	return ~crc;
+}
+
+static void
+test_checksum(void)
+{
+	ModelFile	file = make_model(FOREST_CLASSES, 5, 40);
+	size_t		length;
+	uint8_t    *bytes = write_model(&file, &length);
+	uint32_t	stored;
+
+	ok(slow_crc((const uint8_t *) "123456789", 9) == 0xE3069283u,
+	   "the oracle gives the check value of CRC-32C");
+	memcpy(&stored, bytes + 12, 4);
+	memset(bytes + 12, 0, 4);
+	ok(stored == slow_crc(bytes, length), "the stored checksum is the CRC-32C of the bytes");
+	ok(stored == format_checksum(NULL, bytes, length), "format_checksum gives it");
+	free(bytes);
+	arena_reset();
+}
+
+/* Is everything that was written read? */
+static bool
+same_model(const ModelFile *a, const ModelFile *b)
+{
+	const LearnModel *m = &a->learn,
+			   *o = &b->learn;
+
+#define SAME(field) if (a->field != b->field) return false
+#define SAME_ARRAY(field, n, type) \
+	if ((n) > 0 && memcmp(a->field, b->field, (n) * sizeof(type)) != 0) return false
+#define SAME_STRING(field) if (strcmp(a->field, b->field) != 0) return false
+	SAME(task);
+	SAME_STRING(target);
+	SAME(nlabels);
+	SAME(numeric_labels);
+	SAME(positive);
+	SAME(threshold);
+	SAME(ncolumns);
+	SAME(nfeatures);
+	for (uint32_t i = 0; i < a->nlabels; i++)
+		SAME_STRING(labels[i]);
+	for (uint32_t c = 0; c < a->ncolumns; c++)
+	{
+		SAME_STRING(columns[c].name);
+		SAME_STRING(columns[c].type_name);
+		SAME_STRING(columns[c].zone);
+		SAME(columns[c].kind);
+		SAME(columns[c].pooled);
+		SAME(columns[c].ncategories);
+		for (uint32_t i = 0; i < a->columns[c].ncategories; i++)
+			SAME_STRING(columns[c].categories[i]);
+	}
+	for (uint32_t f = 0; f < a->nfeatures; f++)
+	{
+		SAME_STRING(features[f].name);
+		SAME(features[f].column);
+		SAME(features[f].part);
+		SAME(stats[f].count);
+		SAME(stats[f].missing);
+		SAME(stats[f].minimum);
+		SAME(stats[f].maximum);
+		SAME(stats[f].mean);
+		SAME(stats[f].stddev);
+		SAME(stats[f].nbins);
+		SAME_ARRAY(stats[f].counts, a->stats[f].nbins, uint64_t);
+		if (m->features[f].kind == LEARN_NUMERIC)
+			SAME_ARRAY(stats[f].upper, a->stats[f].nbins, double);
+		SAME(learn.features[f].kind);
+		SAME(learn.features[f].nvalues);
+	}
+	if (m->algorithm != o->algorithm || m->link != o->link || m->nclasses != o->nclasses ||
+		m->nfeatures != o->nfeatures || m->ntrees != o->ntrees || m->nscores != o->nscores ||
+		m->nthresholds != o->nthresholds || m->nnodes != o->nnodes || m->nsets != o->nsets ||
+		m->nleaves != o->nleaves)
+		return false;
+	SAME_ARRAY(learn.base, m->nscores, double);
+	SAME_ARRAY(learn.thresholds, m->nthresholds, double);
+	SAME_ARRAY(learn.tree_first, (size_t) m->ntrees + 1, uint64_t);
+	SAME_ARRAY(learn.nodes, m->nnodes, LearnNode);
+	SAME_ARRAY(learn.covers, m->nnodes, float);
+	SAME_ARRAY(learn.tree_first_set, (size_t) m->ntrees + 1, uint64_t);
+	SAME_ARRAY(learn.set_first, m->nsets + 1, uint64_t);
+	SAME_ARRAY(learn.set_words, m->set_first[m->nsets], uint32_t);
+	SAME_ARRAY(learn.leaf_table, m->nleaves * m->nclasses, double);
+	SAME_ARRAY(learn.gain, m->nfeatures, double);
+	SAME_ARRAY(learn.splits, m->nfeatures, uint64_t);
+	return true;
+}
+
+static void
+test_round_trip(Kind kind)
+{
+	bool		accepted = true,
+				equal = true,
+				identical = true;
+
+	for (uint32_t i = 0; i < 20; i++)
+	{
+		ModelFile	file = make_model(kind, i < 2 ? i + 1 : 1 + below(12), 1 + below(i < 15 ? 40 : 3000));
+		ModelFile	read;
+		size_t		length,
+					length2;
+		uint8_t    *bytes = write_model(&file, &length);
+		uint8_t    *again;
+
+		if (!model_file_read(&env, bytes, length, &read, why, sizeof(why)))
+		{
+			note("%s", why);
+			accepted = false;
+			free(bytes);
+			break;
+		}
+		equal = equal && same_model(&file, &read);
+		again = write_model(&read, &length2);
+		identical = identical && length == length2 && memcmp(bytes, again, length) == 0;
+		predict_isolated(&read, 20);
+		free(bytes);
+		free(again);
+		arena_reset();
+	}
+	okf(accepted, "%s: what is written is accepted", kind_name[kind]);
+	okf(equal, "%s: everything is read again", kind_name[kind]);
+	okf(identical, "%s: written again it has the same bytes", kind_name[kind]);
+}
+
+/* A model small enough to count with: predictions, and bytes that must never change. */
+static void
+test_by_hand(void)
+{
+	static const char *const cities[] = {"Oslo", "Paris", "Rome"};
+	static const ModelColumn columns[] = {
+		{.name = "size", .type_name = "integer", .kind = COLUMN_NUMBER, .zone = ""},
+		{.name = "city", .type_name = "text", .kind = COLUMN_CATEGORY, .zone = "",
+		.ncategories = 3, .categories = cities}
+	};
+	static const ModelFeature features[] = {{"size", 0, PART_VALUE}, {"city", 1, PART_VALUE}};
+	static const uint64_t size_counts[] = {3, 5},
+				city_counts[] = {4, 4, 1};
+	static const double upper[] = {2, 9},
+				base[] = {10},
+				thresholds[] = {2.5, 7},
+				gain[] = {3, 1};
+	static const LearnStats stats[] = {
+		{.count = 8, .missing = 1, .minimum = 1, .maximum = 9, .mean = 4, .stddev = 2, .nbins = 2,
+		.upper = upper, .counts = size_counts},
+		{.count = 9, .nbins = 3, .counts = city_counts}
+	};
+	static const LearnFeature learn_features[] = {
+		{LEARN_NUMERIC, 2, 0}, {LEARN_CATEGORY, 3, 0}
+	};
+	static const uint64_t tree_first[] = {0, 5, 6},
+				tree_first_set[] = {0, 1, 1},
+				set_first[] = {0, 2},
+				splits[] = {1, 1};
+	static const uint32_t set_words[] = {1, 1}; /* a list of Paris */
+	static const float covers[] = {9, 3, 6, 4, 2, 9};
+
+	/* size <= 2.5 (missing: right): 1; else city is Paris: left 2, right 4; missing goes right */
+	LearnNode	nodes[6] = {
+		{.split = {0 | NODE_LEFT_LEAF, 0, 1}}, {.value = 1},
+		{.split = {1 | NODE_LEFT_LEAF | NODE_RIGHT_LEAF, 0, 3}}, {.value = 2}, {.value = 4},
+		{.value = 0.5}
+	};
+	ModelFile	file = {
+		.task = TASK_REGRESSION, .target = "price", .threshold = 0.5,
+		.ncolumns = 2, .columns = columns, .nfeatures = 2, .features = features, .stats = stats,
+		.learn = {
+			.algorithm = LEARN_BOOSTING, .link = LINK_IDENTITY, .nfeatures = 2, .ntrees = 2,
+			.nscores = 1, .base = base, .features = learn_features, .nthresholds = 2,
+			.thresholds = thresholds, .nnodes = 6, .tree_first = tree_first, .nodes = nodes,
+			.covers = covers, .nsets = 1, .tree_first_set = tree_first_set, .set_first = set_first,
+			.set_words = set_words, .gain = gain, .splits = splits
+		}
+	};
+	static const struct
+	{
+		double		size,
+					city,
+					price;
+	}			rows[] = {
+		{2.5, 0, 11.5}, {2.6, 1, 12.5}, {3, 0, 14.5}, {3, 2, 14.5}, {NAN, 1, 12.5}, {8, NAN, 14.5},
+		{8, 7, 14.5}
+	};
+	size_t		length;
+	uint8_t    *bytes = write_model(&file, &length);
+	ModelFile	read;
+	bool		good = true;
+
+	okf(model_file_read(&env, bytes, length, &read, why, sizeof(why)), "the model made by hand is accepted");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	{
+		double		x[2] = {rows[i].size, rows[i].city},
+					out;
+		uint32_t	codes[2];
+
+		learn_predict_row(&read.learn, x, codes, &out);
+		good = good && out == rows[i].price;
+	}
+	ok(good, "it predicts what was counted by hand");
+	okf(length == HAND_LENGTH && slow_crc(bytes, length) == HAND_CRC,
+		"its bytes are those of format version 1 (%zu bytes, 0x%08X)", length,
+		slow_crc(bytes, length));
+	free(bytes);
+	arena_reset();
+}
+
+/* Damage that must be refused, each with the reason given. */
+typedef struct Damage
+{
+	const char *name;
+	Kind		kind;
+	void		(*apply) (uint8_t *bytes);
+	const char *reason;			/* part of why */
+} Damage;
+
+#define DAMAGE(name, type, kind, statement) \
+	static void name(uint8_t *bytes) { type *p = section(bytes, kind); statement; }
+#define GENERAL(name, statement) DAMAGE(name, FormatGeneral, SECTION_GENERAL, statement)
+#define NODE(name, statement) DAMAGE(name, LearnNode, SECTION_NODES, statement)
+
+static void bad_magic(uint8_t *bytes) { bytes[0] = 'e'; }
+static void bad_version(uint8_t *bytes) { bytes[8] = 2; }
+static void bad_length(uint8_t *bytes) { bytes[16] ^= 8; }
+static void bad_reserved(uint8_t *bytes) { bytes[28] = 1; }
+static void bad_table(uint8_t *bytes) { bytes[32 + 24 + 8] ^= 8; }
+static void bad_padding(uint8_t *bytes)
+{
+	((uint8_t *) section(bytes, SECTION_TEXT))[section_bytes(bytes, SECTION_TEXT)] ^= 1;
+}
+static void huge_section(uint8_t *bytes)
+{
+	memset(bytes + 32 + 24 * (SECTION_NODES - 1) + 16, 0xFF, 8);
+}
+static void last_leaf_wrong(uint8_t *bytes)
+{
+	uint64_t   *first = section(bytes, SECTION_TREE_FIRST);
+	LearnNode  *nodes = section(bytes, SECTION_NODES);
+
+	nodes[first[1] - 1].number = UINT64_C(0x7FF8000000000000);
+}
+static void set_code_high(uint8_t *bytes)
+{
+	uint64_t   *first = section(bytes, SECTION_SET_FIRST);
+	uint32_t   *words = section(bytes, SECTION_SET_WORDS);
+
+	words[0] = (uint32_t) (first[1] - first[0] - 1);
+	for (uint32_t i = 0; i < words[0]; i++)
+		words[1 + i] = 65000 + i;
+}
+static void set_descends(uint8_t *bytes)
+{
+	uint64_t   *first = section(bytes, SECTION_SET_FIRST);
+	uint32_t   *words = section(bytes, SECTION_SET_WORDS);
+
+	for (uint64_t s = 0; s < section_bytes(bytes, SECTION_SET_FIRST) / 8 - 1; s++)
+		if (first[s + 1] - first[s] > 2)
+		{
+			words[first[s]] = (uint32_t) (first[s + 1] - first[s] - 1);
+			for (uint64_t i = first[s] + 1; i < first[s + 1]; i++)
+				words[i] = 7;
+			return;
+		}
+}
+static void rank_high(uint8_t *bytes)
+{
+	LearnFeature *features = section(bytes, SECTION_LEARN_FEATURES);
+	LearnNode  *nodes = section(bytes, SECTION_NODES);
+
+	nodes[0].split.feature = (uint16_t) (nodes[0].split.feature & ~NODE_FEATURE_MASK);
+	nodes[0].split.rank = (uint16_t) features[0].nvalues;
+}
+static void set_of_other_tree(uint8_t *bytes)
+{
+	uint64_t   *first = section(bytes, SECTION_TREE_FIRST_SET);
+	LearnNode  *nodes = section(bytes, SECTION_NODES);
+
+	/* feature 1 is the category with many levels */
+	nodes[0].split.feature = (uint16_t) ((nodes[0].split.feature & ~NODE_FEATURE_MASK) | 1);
+	nodes[0].split.rank = (uint16_t) first[1];
+}
+static void same_label(uint8_t *bytes)
+{
+	FormatString *place = section(bytes, SECTION_STRINGS);
+	char	   *text = section(bytes, SECTION_TEXT);
+
+	text[place[1].offset] = text[place[4].offset];
+}
+static void same_category(uint8_t *bytes)
+{
+	FormatString *place = section(bytes, SECTION_STRINGS);
+	char	   *text = section(bytes, SECTION_TEXT);
+
+	/* no labels: 1 + 3 strings of column 0, 3 of column 1, then its levels */
+	memcpy(text + place[1 + 3 + 3 + 2].offset, text + place[1 + 3 + 3 + 1].offset, place[1 + 3 + 3 + 1].length);
+}
+static void same_column(uint8_t *bytes)
+{
+	FormatColumn *columns = section(bytes, SECTION_COLUMNS);
+	FormatString *place = section(bytes, SECTION_STRINGS);
+	char	   *text = section(bytes, SECTION_TEXT);
+	uint32_t	third = 1 + 3 + 3 + columns[1].ncategories;
+
+	memcpy(text + place[third].offset, text + place[third + 3].offset, place[third].length);
+}
+static void invalid_utf8(uint8_t *bytes) { *(uint8_t *) section(bytes, SECTION_TEXT) = 0xC0; }
+static void embedded_nul(uint8_t *bytes) { *(uint8_t *) section(bytes, SECTION_TEXT) = 0; }
+static void no_nul(uint8_t *bytes)
+{
+	((char *) section(bytes, SECTION_TEXT))[section_bytes(bytes, SECTION_TEXT) - 1] = 'x';
+}
+
+GENERAL(bad_task, p->task = 3)
+GENERAL(more_labels, p->nlabels++)
+GENERAL(bad_algorithm, p->algorithm = 3)
+GENERAL(bad_link, p->link = LINK_SOFTMAX)
+GENERAL(bad_classes, p->nclasses = p->nlabels = 3)
+GENERAL(many_classes, p->nclasses = p->nlabels = 1001)
+GENERAL(bad_scores, p->nscores = 2)
+GENERAL(many_trees, p->ntrees = 0xFFFFFFFFu)
+GENERAL(no_trees, p->ntrees = 0)
+GENERAL(ragged_rounds, p->ntrees++)
+GENERAL(bad_positive, p->positive = 2)
+GENERAL(bad_threshold, p->threshold = 1.5)
+GENERAL(nan_threshold, p->threshold = NAN)
+GENERAL(no_features, p->nfeatures = 0)
+GENERAL(many_features, p->nfeatures = 0xFFFFFFFFu)
+GENERAL(many_columns, p->ncolumns = 0xFFFFFFFFu)
+GENERAL(label_no_number, p->numeric_labels = 1)
+DAMAGE(bad_string, FormatString, SECTION_STRINGS, p[1].offset++)
+DAMAGE(long_string, FormatString, SECTION_STRINGS, p[1].length = 0xFFFFFFFFu)
+DAMAGE(bad_column, FormatColumn, SECTION_COLUMNS, p[0].kind = 6)
+DAMAGE(no_zone, FormatColumn, SECTION_COLUMNS, p[0].kind = COLUMN_TIMESTAMPTZ)
+DAMAGE(more_categories, FormatColumn, SECTION_COLUMNS, p[1].ncategories = 0xFFFFFFFFu)
+DAMAGE(pooled_number, FormatColumn, SECTION_COLUMNS, p[0].pooled = 1)
+DAMAGE(feature_column, FormatFeature, SECTION_FEATURES, p[0].column = 6)
+DAMAGE(feature_part, FormatFeature, SECTION_FEATURES, p[0].part = PART_MONTH)
+DAMAGE(feature_hour, FormatFeature, SECTION_FEATURES, p[2].part = PART_HOUR)
+DAMAGE(learn_kind, LearnFeature, SECTION_LEARN_FEATURES, p[0].kind = LEARN_CATEGORY)
+DAMAGE(learn_values, LearnFeature, SECTION_LEARN_FEATURES, p[1].nvalues++)
+DAMAGE(learn_first, LearnFeature, SECTION_LEARN_FEATURES, p[2].first_threshold++)
+DAMAGE(learn_many, LearnFeature, SECTION_LEARN_FEATURES, p[0].nvalues = 60000)
+DAMAGE(threshold_nan, double, SECTION_THRESHOLDS, p[0] = NAN)
+DAMAGE(threshold_infinite, double, SECTION_THRESHOLDS, p[0] = INFINITY)
+DAMAGE(threshold_order, double, SECTION_THRESHOLDS, p[0] = 1e9; p[1] = 1e9)
+DAMAGE(stats_nan, FormatStats, SECTION_STATS, p[0].mean = NAN)
+DAMAGE(stats_range, FormatStats, SECTION_STATS, p[0].minimum = 10)
+DAMAGE(stats_deviation, FormatStats, SECTION_STATS, p[0].stddev = -1)
+DAMAGE(stats_bins, FormatStats, SECTION_STATS, p[0].nbins = 65)
+DAMAGE(stats_categories, FormatStats, SECTION_STATS, p[1].nbins--)
+DAMAGE(stats_count, FormatStats, SECTION_STATS, p[1].count = 0)
+DAMAGE(base_nan, double, SECTION_BASE, p[0] = NAN)
+DAMAGE(forest_base, double, SECTION_BASE, p[0] = 1)
+DAMAGE(cover_nan, float, SECTION_COVERS, p[1] = NAN)
+DAMAGE(cover_negative, float, SECTION_COVERS, p[1] = -1)
+DAMAGE(gain_nan, double, SECTION_GAIN, p[0] = NAN)
+DAMAGE(leaf_table_nan, double, SECTION_LEAF_TABLE, p[1] = NAN)
+DAMAGE(leaf_table_negative, double, SECTION_LEAF_TABLE, p[1] = -1)
+DAMAGE(tree_empty, uint64_t, SECTION_TREE_FIRST, p[1] = 0)
+DAMAGE(tree_back, uint64_t, SECTION_TREE_FIRST, p[1] = 1000000)
+DAMAGE(tree_end, uint64_t, SECTION_TREE_FIRST, p[0] = 1)
+DAMAGE(sets_back, uint64_t, SECTION_TREE_FIRST_SET, p[1] = 1000000)
+DAMAGE(set_first_back, uint64_t, SECTION_SET_FIRST, p[1] = 0)
+DAMAGE(set_header, uint32_t, SECTION_SET_WORDS, p[0]++)
+NODE(child_self, p[0].split.child &= ~NODE_CHILD_MASK)
+NODE(child_last, p[0].split.child = 30)
+NODE(child_beyond, p[0].split.child = NODE_CHILD_MASK)
+NODE(child_skip, p[0].split.child += 1)
+NODE(feature_high, p[0].split.feature |= NODE_FEATURE_MASK)
+NODE(leaf_is_split, p[0].split.feature |= NODE_LEFT_LEAF | NODE_RIGHT_LEAF)
+
+static const Damage damages[] = {
+	{"the magic", BOOST_IDENTITY, bad_magic, "not the bytes"},
+	{"another version", BOOST_IDENTITY, bad_version, "version 2"},
+	{"another length", BOOST_IDENTITY, bad_length, "says it has"},
+	{"a reserved field", BOOST_IDENTITY, bad_reserved, "header"},
+	{"a section's place", BOOST_IDENTITY, bad_table, "section 2"},
+	{"a section of 2^64 bytes", BOOST_IDENTITY, huge_section, "section 13"},
+	{"padding", BOOST_IDENTITY, bad_padding, "padding"},
+	{"the task", BOOST_IDENTITY, bad_task, "task 3"},
+	{"a label too many", BOOST_LOGISTIC, more_labels, "labels"},
+	{"the algorithm", BOOST_IDENTITY, bad_algorithm, "algorithm 3"},
+	{"the link", BOOST_IDENTITY, bad_link, "link"},
+	{"three classes of two", BOOST_LOGISTIC, bad_classes, "classes"},
+	{"1,001 classes", FOREST_CLASSES, many_classes, "classes"},
+	{"two scores", BOOST_IDENTITY, bad_scores, "scores"},
+	{"four billion trees", BOOST_IDENTITY, many_trees, "places of trees"},
+	{"a forest without trees", FOREST_REGRESSION, no_trees, "trees"},
+	{"a round with too few trees", BOOST_SOFTMAX, ragged_rounds, "trees"},
+	{"the positive class", BOOST_LOGISTIC, bad_positive, "positive"},
+	{"a threshold above 1", BOOST_LOGISTIC, bad_threshold, "threshold"},
+	{"a threshold that is NaN", BOOST_LOGISTIC, nan_threshold, "threshold"},
+	{"no features", BOOST_IDENTITY, no_features, "features"},
+	{"four billion features", BOOST_IDENTITY, many_features, "features"},
+	{"four billion columns", BOOST_IDENTITY, many_columns, "columns"},
+	{"labels that are not numbers", BOOST_LOGISTIC, label_no_number, "not a number"},
+	{"a string's place", BOOST_IDENTITY, bad_string, "string 1"},
+	{"a string of 4 GB", BOOST_IDENTITY, long_string, "string 1"},
+	{"invalid UTF-8", BOOST_IDENTITY, invalid_utf8, "string 0"},
+	{"a NUL in a string", BOOST_IDENTITY, embedded_nul, "string 0"},
+	{"a string without its NUL", BOOST_IDENTITY, no_nul, "string"},
+	{"two equal labels", FOREST_CLASSES, same_label, "same label"},
+	{"two equal categories", BOOST_IDENTITY, same_category, "twice"},
+	{"two equal columns", BOOST_IDENTITY, same_column, "same name"},
+	{"a column's kind", BOOST_IDENTITY, bad_column, "column 0"},
+	{"a column without its zone", BOOST_IDENTITY, no_zone, "column 0"},
+	{"four billion categories", BOOST_IDENTITY, more_categories, "strings"},
+	{"a pooled number", BOOST_IDENTITY, pooled_number, "column 0"},
+	{"a feature's column", BOOST_IDENTITY, feature_column, "column 6"},
+	{"the month of a number", BOOST_IDENTITY, feature_part, "part"},
+	{"the hour of a date", BOOST_IDENTITY, feature_hour, "part"},
+	{"a learner's feature of another kind", BOOST_IDENTITY, learn_kind, "fit its column"},
+	{"a learner's feature with a category more", BOOST_IDENTITY, learn_values, "fit its column"},
+	{"the place of thresholds", BOOST_IDENTITY, learn_first, "fit its column"},
+	{"thresholds beyond the last", BOOST_IDENTITY, learn_many, "fit its column"},
+	{"a threshold of NaN", BOOST_IDENTITY, threshold_nan, "threshold 0"},
+	{"a threshold of infinity", BOOST_IDENTITY, threshold_infinite, "threshold 0"},
+	{"thresholds that do not ascend", BOOST_IDENTITY, threshold_order, "threshold 1"},
+	{"statistics with NaN", BOOST_IDENTITY, stats_nan, "statistics"},
+	{"a minimum above the maximum", BOOST_IDENTITY, stats_range, "statistics"},
+	{"a negative deviation", BOOST_IDENTITY, stats_deviation, "statistics"},
+	{"65 bins", BOOST_IDENTITY, stats_bins, "statistics"},
+	{"statistics with a category less", BOOST_IDENTITY, stats_categories, "statistics"},
+	{"bins with more rows than there are", BOOST_IDENTITY, stats_count, "bin"},
+	{"a start value of NaN", BOOST_IDENTITY, base_nan, "start value"},
+	{"a start value of a forest", FOREST_REGRESSION, forest_base, "start value"},
+	{"a cover of NaN", BOOST_IDENTITY, cover_nan, "cover"},
+	{"a negative cover", BOOST_IDENTITY, cover_negative, "cover"},
+	{"a gain of NaN", BOOST_IDENTITY, gain_nan, "gain"},
+	{"a leaf table with NaN", FOREST_CLASSES, leaf_table_nan, "leaf"},
+	{"a leaf table below zero", FOREST_CLASSES, leaf_table_negative, "leaf"},
+	{"an empty tree", BOOST_IDENTITY, tree_empty, "places of its trees"},
+	{"a tree that ends before it begins", BOOST_IDENTITY, tree_back, "places of its trees"},
+	{"nodes of no tree", BOOST_IDENTITY, tree_end, "places of its trees"},
+	{"sets of no tree", BOOST_IDENTITY, sets_back, "category sets"},
+	{"an empty set", BOOST_IDENTITY, set_first_back, "category sets"},
+	{"a set's length", BOOST_IDENTITY, set_header, "category set 0"},
+	{"a set of codes that do not exist", BOOST_IDENTITY, set_code_high, "category set"},
+	{"a set that does not ascend", BOOST_IDENTITY, set_descends, "ascend"},
+	{"a node that is its own child", BOOST_IDENTITY, child_self, "out of range"},
+	{"a right child behind the tree", BOOST_IDENTITY, child_last, "out of range"},
+	{"a child far away", BOOST_IDENTITY, child_beyond, "out of range"},
+	{"a node that is skipped", BOOST_IDENTITY, child_skip, "no parent"},
+	{"a feature that does not exist", BOOST_IDENTITY, feature_high, "splits feature"},
+	{"children of a leaf", BOOST_IDENTITY, leaf_is_split, ""},
+	{"a rank behind the thresholds", BOOST_IDENTITY, rank_high, "threshold"},
+	{"a set of another tree", BOOST_IDENTITY, set_of_other_tree, "category set"},
+	{"a leaf of NaN", BOOST_IDENTITY, last_leaf_wrong, "leaf"},
+	{"a leaf's number beyond its table", FOREST_CLASSES, last_leaf_wrong, "leaf"},
+};
+
+static void
+test_damages(void)
+{
+	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++)
+	{
+		const Damage *damage = &damages[i];
+		ModelFile	file;
+		size_t		length;
+		uint8_t    *bytes;
+		bool		refused;
+
+		state = 77;
+		file = make_model(damage->kind, 4, 70);
+		bytes = write_model(&file, &length);
+		damage->apply(bytes);
+		model_file_seal(bytes, length);
+		why[0] = '\0';
+		refused = !read_copy(bytes, length, true);
+		if (!okf(refused && strstr(why, damage->reason) != NULL, "refused: %s", damage->name))
+			note("%s: %s", refused ? "refused with another reason" : "accepted", why);
+		free(bytes);
+		arena_reset();
+	}
+}
+
+/* A chain as deep as is allowed, and one deeper. */
+static void
+test_depth(void)
+{
+	for (uint32_t extra = 0; extra < 2; extra++)
+	{
+		const uint32_t nsplits = FORMAT_MAX_DEPTH - 1 + extra;
+		ModelFile	file = make_model(BOOST_IDENTITY, 1, 3);
+		LearnModel *m = &file.learn;
+		LearnNode  *nodes = NEW(2 * nsplits + 1, LearnNode);
+		uint64_t   *tree_first = NEW(2, uint64_t);
+		uint64_t   *tree_first_set = NEW(2, uint64_t);
+		size_t		length;
+		uint8_t    *bytes;
+
+		/* node 2i is split into the leaf 2i + 1 and the next split */
+		for (uint32_t i = 0; i < nsplits; i++)
+		{
+			nodes[2 * i].split.feature = NODE_LEFT_LEAF | (i == nsplits - 1 ? NODE_RIGHT_LEAF : 0);
+			nodes[2 * i].split.child = 2 * i + 1;
+		}
+		m->nnodes = tree_first[1] = 2 * (uint64_t) nsplits + 1;
+		m->nodes = nodes;
+		m->covers = NEW(m->nnodes, float);
+		m->tree_first = tree_first;
+		m->tree_first_set = tree_first_set;
+		m->nsets = 0;
+		m->set_first = NULL;
+		m->set_words = NULL;
+		bytes = write_model(&file, &length);
+		arena_reset();
+		if (extra == 0)
+			okf(read_copy(bytes, length, true), "a tree of depth %d is accepted", FORMAT_MAX_DEPTH);
+		else
+			okf(!read_copy(bytes, length, true) && strstr(why, "deeper") != NULL,
+				"a deeper tree is refused");
+		free(bytes);
+	}
+}
+
+static void
+test_truncation(Kind kind)
+{
+	ModelFile	file = make_model(kind, 3, 5);
+	size_t		length;
+	uint8_t    *bytes = write_model(&file, &length);
+	bool		plain = true,
+				sealed = true;
+
+	arena_reset();
+	for (size_t n = 0; n < length; n++)
+	{
+		plain = plain && !read_copy(bytes, n, false);
+		if (n >= sizeof(FormatHeader))
+		{
+			uint8_t    *copy = copy_of(bytes, n, 1);
+			uint64_t	claimed = n;
+
+			memcpy(copy + 16, &claimed, 8);
+			model_file_seal(copy, n);
+			sealed = sealed && !read_copy(copy, n, false);
+			free(copy);
+		}
+	}
+	okf(plain, "%s: truncated at each of %zu bytes it is refused", kind_name[kind], length);
+	okf(sealed, "%s: so it is with length and checksum made to fit", kind_name[kind]);
+
+	bytes = realloc(bytes, length + 8);
+	memset(bytes + length, 0, 8);
+	length += 8;
+	memcpy(bytes + 16, &length, 8);
+	model_file_seal(bytes, length);
+	okf(!read_copy(bytes, length, false), "%s: with bytes behind its end it is refused", kind_name[kind]);
+	free(bytes);
+}
+
+static void
+test_bit_flips(Kind kind)
+{
+	ModelFile	file = make_model(kind, 2, 5);
+	size_t		length;
+	uint8_t    *bytes = write_model(&file, &length);
+	bool		refused = true;
+
+	arena_reset();
+	for (size_t bit = 0; bit < length * 8; bit++)
+	{
+		bytes[bit / 8] ^= (uint8_t) (1u << (bit % 8));
+		refused = refused && !read_copy(bytes, length, false);
+		bytes[bit / 8] ^= (uint8_t) (1u << (bit % 8));
+	}
+	okf(refused, "%s: with any of its %zu bits flipped it is refused", kind_name[kind], length * 8);
+	free(bytes);
+}
+
+static void
+test_corruption(Kind kind)
+{
+	static const uint8_t flips[] = {0x01, 0x80, 0xFF, 0x10};
+	ModelFile	file = make_model(kind, 2, 12);
+	size_t		length;
+	uint8_t    *bytes = write_model(&file, &length);
+	size_t		accepted = 0,
+				tried = 0;
+
+	arena_reset();
+	for (size_t i = 0; i < length; i++)
+		for (size_t k = 0; k < sizeof(flips) + 1; k++)
+		{
+			uint8_t		before = bytes[i];
+
+			bytes[i] = k < sizeof(flips) ? before ^ flips[k] : 0;
+			if (i < 12 || i >= 16)
+				model_file_seal(bytes, length);
+			tried++;
+			accepted += read_copy(bytes, length, true);
+			bytes[i] = before;
+		}
+	okf(true, "%s: each byte corrupted and sealed: %zu of %zu accepted, none reads out of bounds",
+		kind_name[kind], accepted, tried);
+	free(bytes);
+}
+
+/* Numbers that are interesting where a count, a place or a value is expected. */
+static uint64_t
+hostile_number(void)
+{
+	static const uint64_t numbers[] = {
+		0, 1, 2, 3, 7, 8, 31, 32, 33, 63, 64, 255, 256, 65534, 65535, 65536, 0x7FFFFFFF,
+		0x80000000, 0x80000001, 0xFFFFFFFE, 0xFFFFFFFF, UINT64_C(0x100000000),
+		UINT64_C(0x1FFFFFFFFFFFFFFF), UINT64_C(0x2000000000000000), UINT64_C(0x7FF0000000000000),
+		UINT64_C(0x7FF8000000000000), UINT64_C(0x7FFFFFFFFFFFFFFF), UINT64_C(0x8000000000000000),
+		UINT64_C(0xFFF0000000000000), UINT64_C(0xFFFFFFFFFFFFFFF8), UINT64_MAX
+	};
+
+	return numbers[below(sizeof(numbers) / sizeof(numbers[0]))];
+}
+
+/* Change bytes in one of several ways. */
+static void
+mutate(uint8_t *bytes, size_t length)
+{
+	size_t		at = below((uint32_t) length);
+	uint64_t	number = hostile_number();
+	size_t		size = (size_t) 1 << below(4);
+
+	if (below(2) == 0)
+	{
+		/* inside a section, so that small ones are hit as often as large ones */
+		FormatSectionKind kind = (FormatSectionKind) (1 + below(FORMAT_NSECTIONS));
+		size_t		n = section_bytes(bytes, kind);
+		uint8_t    *start = section(bytes, kind);
+
+		if (n > 0 && start >= bytes && start < bytes + length && n <= length - (size_t) (start - bytes))
+			at = (size_t) (start - bytes) + below((uint32_t) n);
+	}
+	at -= at % size;
+	switch (below(5))
+	{
+		case 0:
+			bytes[at] ^= (uint8_t) (1u << below(8));
+			break;
+		case 1:
+			memcpy(bytes + at, &number, at + size <= length ? size : 1);
+			break;
+		case 2:
+			bytes[at] = (uint8_t) (bytes[at] + (below(2) ? 1 : -1));
+			break;
+		case 3:
+			bytes[at] = (uint8_t) next_random();
+			break;
+		default:
+			{
+				size_t		from = below((uint32_t) length);
+				size_t		n = 1 + below(32);
+
+				from -= from % size;
+				if (from + n <= length && at + n <= length)
+					memmove(bytes + at, bytes + from, n);
+			}
+	}
+}
+
+static void
+test_fuzz(void)
+{
+	const char *setting = getenv("ECHOLON_FUZZ");
+	const char *seed = getenv("ECHOLON_SEED");
+	uint32_t	rounds = setting ? (uint32_t) strtoul(setting, NULL, 10) : 10000;
+	uint64_t	start = seed ? strtoull(seed, NULL, 10) : 20240917;
+	uint32_t	accepted = 0;
+
+	note("fuzz: ECHOLON_SEED=%llu ECHOLON_FUZZ=%u", (unsigned long long) start, rounds);
+	for (uint32_t i = 0; i < rounds; i++)
+	{
+		static uint8_t *model[NKINDS];
+		static size_t length[NKINDS];
+		Kind		kind = (Kind) (i % NKINDS);
+		uint8_t    *copy;
+
+		state = hash_random(start, 0, i);
+		if (i % 500 < NKINDS)
+		{
+			ModelFile	file = make_model(kind, 1 + below(4), 1 + below(80));
+
+			free(model[kind]);
+			model[kind] = write_model(&file, &length[kind]);
+			arena_reset();
+		}
+		copy = copy_of(model[kind], length[kind], 1);
+		for (uint32_t n = 1 + below(3); n > 0; n--)
+			mutate(copy, length[kind]);
+		model_file_seal(copy, length[kind]);
+		accepted += read_copy(copy, length[kind], true);
+		free(copy);
+		if (i + 1 == rounds)
+			for (int k = 0; k < NKINDS; k++)
+				free(model[k]);
+	}
+	okf(accepted < rounds, "fuzz: %u of %u mutations accepted, none reads out of bounds", accepted, rounds);
+}
+
+/* Memory stays in proportion to the bytes. */
+static void
+test_memory(void)
+{
+	ModelFile	file = make_model(BOOST_IDENTITY, 200, 60000);
+	size_t		length;
+	uint8_t    *bytes = write_model(&file, &length);
+	ModelFile	read;
+	bool		good;
+
+	arena_reset();
+	good = model_file_read(&env, bytes, length, &read, why, sizeof(why));
+	okf(good && arena_bytes < length, "reading %zu bytes allocates %zu", length, arena_bytes);
+	arena_reset();
+	ok(!model_file_read(&env, bytes + 1, length - 1, &read, why, sizeof(why)) &&
+	   strstr(why, "aligned") != NULL, "bytes that are not aligned are refused");
+	free(bytes);
+	arena_reset();
+}
+
+int
+main(void)
+{
+	state = 5;
+	test_checksum();
+	for (int kind = 0; kind < NKINDS; kind++)
+		test_round_trip((Kind) kind);
+	test_by_hand();
+	test_damages();
+	test_depth();
+	test_memory();
+	state = 6;
+	test_truncation(BOOST_IDENTITY);
+	test_truncation(FOREST_CLASSES);
+	test_bit_flips(BOOST_SOFTMAX);
+	test_bit_flips(FOREST_BINARY);
+	for (int kind = 0; kind < NKINDS; kind++)
+		test_corruption((Kind) kind);
+	test_fuzz();
+	return done();
+}
