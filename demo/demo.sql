@@ -14,26 +14,26 @@ CREATE EXTENSION IF NOT EXISTS echolon;
 \echo
 \echo '=== 1. Which customers will leave?  Gradient boosting on 5,000 customers of a telephone company ==='
 \echo
-\echo SELECT * FROM echolon_train_gb('customers', 'churn');
+\echo 'SELECT * FROM echolon_train_gb(''customers'', ''churn'');'
 \echo
 SELECT task, metric, round(score::numeric, 3) AS score, round(baseline::numeric, 3) AS baseline, rows_used,
 	round(seconds::numeric, 2) AS seconds
 FROM echolon_train_gb('customers', 'churn');
 \echo 'The score comes from the fifth of the customers that was held out.  On those:'
 \echo
-\echo SELECT * FROM echolon_classification_report('customers_churn');
+\echo 'SELECT * FROM echolon_classification_report(''customers_churn'');'
 \echo
 SELECT label, round(precision::numeric, 3) AS precision, round(recall::numeric, 3) AS recall, round(f1::numeric, 3) AS f1,
 	support FROM echolon_classification_report('customers_churn');
 \echo 'What tells them apart:'
 \echo
-\echo SELECT * FROM echolon_feature_importance('customers_churn') LIMIT 5;
+\echo 'SELECT * FROM echolon_feature_importance(''customers_churn'') LIMIT 5;'
 \echo
 SELECT rank, feature, round(importance::numeric, 3) AS importance FROM echolon_feature_importance('customers_churn') LIMIT 5;
 \echo 'The hundred most likely to leave, of those who are still there (ten of them shown):'
 \echo
-\echo SELECT c.*, echolon_predict_proba('customers_churn', c, 'yes') AS risk
-\echo FROM customers AS c WHERE churn = 'no' ORDER BY risk DESC LIMIT 100;
+\echo 'SELECT c.*, echolon_predict_proba(''customers_churn'', c, ''yes'') AS risk'
+\echo 'FROM customers AS c WHERE churn = ''no'' ORDER BY risk DESC LIMIT 100;'
 \echo
 CREATE TABLE at_risk AS
 SELECT c.*, echolon_predict_proba('customers_churn', c, 'yes') AS risk
@@ -44,12 +44,12 @@ FROM at_risk ORDER BY risk DESC LIMIT 10;
 
 \echo '=== 2. What is a house worth?  A random forest on 2,930 sales in Ames, Iowa, with 73 columns ==='
 \echo
-\echo SELECT * FROM echolon_train_rf('house_sales', 'sale_price');
+\echo 'SELECT * FROM echolon_train_rf(''house_sales'', ''sale_price'');'
 \echo
 SELECT task, metric, round(score::numeric, 3) AS score, round(baseline::numeric, 3) AS baseline, rows_used,
 	round(seconds::numeric, 2) AS seconds
 FROM echolon_train_rf('house_sales', 'sale_price');
-\echo SELECT * FROM echolon_metrics('house_sales_sale_price');
+\echo 'SELECT * FROM echolon_metrics(''house_sales_sale_price'');'
 \echo
 SELECT metric, round(score::numeric, 3) AS score, round(train_score::numeric, 3) AS train_score,
 	round(baseline::numeric, 3) AS baseline FROM echolon_metrics('house_sales_sale_price');
@@ -65,19 +65,41 @@ FROM (SELECT * FROM house_sales WHERE row_id = 1) AS h, unnest(ARRAY[1000, 1500,
 \echo 'Units times median price nearly is the revenue, so these columns of the same month must not be used;'
 \echo 'and a random split would let the model look at next month to predict this one.  So:'
 \echo
-\echo SELECT * FROM echolon_train_rf('sales', 'revenue', split_by => 'month',
-\echo '  exclude => \'{row_id,units,median_price,listings,inventory}\');'
+\echo 'SELECT * FROM echolon_train_rf(''sales'', ''revenue'', split_by => ''month'','
+\echo '  exclude => ''{row_id,units,median_price,listings,inventory}'');'
 \echo
-SELECT task, metric, round(score::numeric, 3) AS score, round(baseline::numeric, 3) AS baseline, rows_used,
-	details->'metrics'->>'measured_on' AS measured_on
+SELECT metric, round(score::numeric, 3) AS score, details->'metrics'->'baseline'->>'name' AS baseline_is,
+	round(baseline::numeric, 3) AS baseline, rows_used
 FROM echolon_train_rf('sales', 'revenue', split_by => 'month', exclude => '{row_id,units,median_price,listings,inventory}');
-\echo 'The baseline is last month''s value of the same city.  A model that knows only the city and the date does not'
-\echo 'beat it, and Echolon says so.  Features made of the months before (lags, rolling means) are what is missing here.'
+\echo 'The baseline is what anyone can say without a model: the last month''s value of the same city, or that of a year'
+\echo 'before, whichever is better.  In plain SQL, on the same months:'
 \echo
+SELECT round((1 - sum((revenue - last_month) ^ 2) / regr_sxx(revenue, revenue))::numeric, 3) AS r2_of_last_month,
+	round((1 - sum((revenue - last_year) ^ 2) / regr_sxx(revenue, revenue))::numeric, 3) AS r2_of_last_year
+FROM (SELECT month, revenue, lag(revenue) OVER city AS last_month, lag(revenue, 12) OVER city AS last_year
+	FROM sales WINDOW city AS (PARTITION BY city ORDER BY month)) AS s
+WHERE month >= date '2012-07-01' AND revenue IS NOT NULL AND last_month IS NOT NULL AND last_year IS NOT NULL;
+\echo 'A model that knows only the city and the date does not beat that, and Echolon says so.  What is missing are'
+\echo 'features made of the months before: lags, rolling means.  With a view that has them, it is another story:'
+\echo
+\echo 'CREATE VIEW sales_lagged AS SELECT city, month, revenue, lag(revenue) OVER city AS last_month, …'
+\echo 'SELECT * FROM echolon_train_rf(''sales_lagged'', ''revenue'', split_by => ''month'');'
+\echo
+CREATE VIEW sales_lagged AS
+SELECT city, month, revenue,
+	lag(revenue) OVER city AS last_month,
+	lag(revenue, 12) OVER city AS last_year,
+	lag(units) OVER city AS units_last_month,
+	lag(listings) OVER city AS listings_last_month,
+	avg(revenue) OVER (city ROWS BETWEEN 12 PRECEDING AND 1 PRECEDING) AS mean_of_12_months
+FROM sales WINDOW city AS (PARTITION BY city ORDER BY month);
+SELECT metric, round(score::numeric, 3) AS score, details->'metrics'->'baseline'->>'name' AS baseline_is,
+	round(baseline::numeric, 3) AS baseline, rows_used
+FROM echolon_train_rf('sales_lagged', 'revenue', split_by => 'month');
 
 \echo '=== The models ==='
 \echo
-\echo SELECT * FROM echolon.models;
+\echo 'SELECT * FROM echolon.models;'
 \echo
 SELECT model, algorithm, version, metric, round(score::numeric, 3) AS score, round(baseline::numeric, 3) AS baseline, state
 FROM echolon.models ORDER BY model;

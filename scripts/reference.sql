@@ -49,9 +49,9 @@ FROM pg_proc AS p JOIN members ON classid = 'pg_proc'::regclass AND objid = p.oi
 			concat_ws(' ', name, CASE WHEN mode = 'v' THEN 'VARIADIC' END, format_type(type, NULL))
 			|| CASE WHEN k > p.pronargs - p.pronargdefaults
 				-- quoted text without its type, as one would write it
-				THEN ' DEFAULT ' || regexp_replace(pg_get_function_arg_default(p.oid, k::int), '::[a-z ]+(\[\])?$', '')
+				THEN ' DEFAULT ' || regexp_replace(regexp_replace(pg_get_function_arg_default(p.oid, k::int), '::[a-z ]+(\[\])?$', ''), '^\((.*)\)$', '\1')
 				ELSE '' END, ', ' ORDER BY k) AS arguments
-		FROM (SELECT p.proargnames[k] AS name, coalesce(p.proallargtypes, p.proargtypes::oid[])[k + CASE WHEN p.proallargtypes IS NULL THEN -1 ELSE 0 END] AS type,
+		FROM (SELECT p.proargnames[k] AS name, CASE WHEN p.proallargtypes IS NULL THEN p.proargtypes[k - 1] ELSE p.proallargtypes[k] END AS type,
 				coalesce(p.proargmodes[k], 'i') AS mode, k
 			FROM generate_series(1, coalesce(array_length(p.proallargtypes, 1), p.pronargs)) AS k) AS a
 		WHERE mode IN ('i', 'b', 'v')) AS a;

@@ -6,15 +6,15 @@ SET client_min_messages = warning;
 
 CREATE TABLE estimate (actual float8, predicted float8);
 INSERT INTO estimate VALUES (3, 2.5), (-0.5, 0.0), (2, 2), (7, 8), (4.25, 5), (NULL, 1), (1, NULL), (NULL, NULL);
-SELECT abs(echolon_rmse(actual, predicted) - 0.6041522986797286) < 1e-15 AS rmse,
+SELECT abs(echolon_rmse(actual, predicted) - 0.6422616289332564) < 1e-15 AS rmse,
 	   abs(echolon_mae(actual, predicted) - 0.55) < 1e-15 AS mae,
-	   abs(echolon_r2(actual, predicted) - 0.9427927927927928) < 1e-15 AS r2
+	   abs(echolon_r2(actual, predicted) - 0.9328175895765473) < 1e-15 AS r2
 FROM estimate;
 
 CREATE TABLE chance (actual boolean, predicted float8);
 INSERT INTO chance VALUES (true, 0.9), (false, 0.4), (true, 0.4), (false, 0.1), (true, 0.65), (false, 0.65),
 	(false, 0.3), (true, 0.8), (false, 0), (true, 1), (NULL, 0.5), (true, NULL);
-SELECT abs(echolon_log_loss(actual, predicted) - 0.3726542555520704) < 1e-15 AS log_loss,
+SELECT abs(echolon_log_loss(actual, predicted) - 0.3698260922799874) < 1e-15 AS log_loss,
 	   abs(echolon_roc_auc(actual, predicted) - 0.92) < 1e-15 AS roc_auc,
 	   abs(echolon_accuracy(actual, predicted >= 0.5) - 0.8) < 1e-15 AS accuracy
 FROM chance;
@@ -25,7 +25,7 @@ SELECT echolon_log_loss(actual::int, predicted) = echolon_log_loss(actual, predi
 FROM chance;
 -- a certain and wrong probability is clipped: -ln(1e-15), not infinity
 SELECT echolon_log_loss(true, 0), echolon_log_loss(0, 1) = echolon_log_loss(false, 1) AS same,
-	   echolon_log_loss(true, 1) < 1.2e-15 AS right
+	   echolon_log_loss(true, 1) < 1.2e-15 AS nothing
 FROM generate_series(1, 1);
 
 -- ---- plain SQL, alone and in parallel ------------------------------------------------------
@@ -43,55 +43,48 @@ UPDATE many SET predicted = NULL WHERE id % 100 = 17;
 UPDATE many SET p = NULL WHERE id % 100 = 18;
 ANALYZE many;
 
-CREATE FUNCTION mine(with_team boolean) RETURNS TABLE (team bigint, rmse float8, mae float8, r2 float8, accuracy float8,
-	log_loss float8, roc_auc float8)
-LANGUAGE sql AS $$
-SELECT CASE WHEN with_team THEN m.team END, echolon_rmse(actual, predicted), echolon_mae(actual, predicted),
-	   echolon_r2(actual, predicted), echolon_accuracy(label, guess), echolon_log_loss(yes, p), echolon_roc_auc(yes, p)
-FROM many m GROUP BY 1
-$$;
+CREATE VIEW mine AS
+SELECT team, echolon_rmse(actual, predicted) AS rmse, echolon_mae(actual, predicted) AS mae,
+	   echolon_r2(actual, predicted) AS r2, echolon_accuracy(label, guess) AS accuracy,
+	   echolon_log_loss(yes, p) AS log_loss, echolon_roc_auc(yes, p) AS roc_auc
+FROM many GROUP BY team
+UNION ALL
+SELECT -1, echolon_rmse(actual, predicted), echolon_mae(actual, predicted), echolon_r2(actual, predicted),
+	   echolon_accuracy(label, guess), echolon_log_loss(yes, p), echolon_roc_auc(yes, p)
+FROM many;
 -- numeric sums are exact; the area is the rank sum of Mann and Whitney
-CREATE FUNCTION plain(with_team boolean) RETURNS TABLE (team bigint, rmse float8, mae float8, r2 float8, accuracy float8,
-	log_loss float8, roc_auc float8)
-LANGUAGE sql AS $$
+CREATE TABLE plain AS
 WITH g AS (
-	SELECT CASE WHEN with_team THEN m.team END AS team, m.yes, m.label, m.guess, m.p,
-		   m.actual::numeric AS a, m.predicted::numeric AS q
-	FROM many m
+	SELECT t.team, m.yes, m.label, m.guess, m.p, m.actual::numeric AS a, m.predicted::numeric AS q
+	FROM many m, LATERAL (VALUES (m.team), (-1)) AS t(team)
 ), e AS (
-	SELECT g.team, sqrt(avg((a - q) ^ 2))::float8 AS rmse, avg(abs(a - q))::float8 AS mae,
+	SELECT team, sqrt(avg((a - q) ^ 2))::float8 AS rmse, avg(abs(a - q))::float8 AS mae,
 		   (1 - sum((a - q) ^ 2) / (sum(a * a) - sum(a) ^ 2 / count(*)))::float8 AS r2
-	FROM g WHERE q IS NOT NULL GROUP BY 1
+	FROM g WHERE q IS NOT NULL GROUP BY team
 ), l AS (
-	SELECT g.team, avg((label = guess)::int)::float8 AS accuracy FROM g GROUP BY 1
+	SELECT team, avg((label = guess)::int)::float8 AS accuracy FROM g GROUP BY team
 ), c AS (
-	SELECT r.team, -avg(ln(CASE WHEN yes THEN greatest(p, 1e-15) ELSE greatest(1 - p, 1e-15) END)) AS log_loss,
+	SELECT team, -avg(ln(CASE WHEN yes THEN greatest(p, 1e-15) ELSE greatest(1 - p, 1e-15) END)) AS log_loss,
 		   ((sum(place) FILTER (WHERE yes) - count(*) FILTER (WHERE yes) * (count(*) FILTER (WHERE yes) + 1) / 2.0)
 			/ count(*) FILTER (WHERE yes) / count(*) FILTER (WHERE NOT yes))::float8 AS roc_auc
-	FROM (SELECT g.*, rank() OVER (PARTITION BY g.team ORDER BY p)
-				 + (count(*) OVER (PARTITION BY g.team, p) - 1) / 2.0 AS place
-		  FROM g WHERE p IS NOT NULL) r
-	GROUP BY 1
+	FROM (SELECT g.*, rank() OVER (PARTITION BY team ORDER BY p)
+				 + (count(*) OVER (PARTITION BY team, p) - 1) / 2.0 AS place
+		  FROM g WHERE p IS NOT NULL) AS ranked
+	GROUP BY team
 )
-SELECT e.team, rmse, mae, r2, accuracy, log_loss, roc_auc
-FROM e JOIN l ON e.team IS NOT DISTINCT FROM l.team JOIN c ON e.team IS NOT DISTINCT FROM c.team
-$$;
--- groups that agree in every number
-CREATE FUNCTION agreement() RETURNS TABLE (grouped boolean, groups bigint, agreeing bigint)
-LANGUAGE sql AS $$
-SELECT grouped, count(*), count(*) FILTER (WHERE
+SELECT team, rmse, mae, r2, accuracy, log_loss, roc_auc FROM e JOIN l USING (team) JOIN c USING (team);
+-- groups (-1: all rows), and those that agree in every number
+CREATE VIEW agreement AS
+SELECT count(*) AS groups, count(*) FILTER (WHERE
 	abs(m.rmse - p.rmse) < 1e-12 AND abs(m.mae - p.mae) < 1e-12 AND abs(m.r2 - p.r2) < 1e-12 AND
-	abs(m.accuracy - p.accuracy) < 1e-12 AND abs(m.log_loss - p.log_loss) < 1e-12 AND abs(m.roc_auc - p.roc_auc) < 1e-12)
-FROM unnest('{false,true}'::boolean[]) AS grouped, LATERAL mine(grouped) m JOIN LATERAL plain(grouped) p
-	ON m.team IS NOT DISTINCT FROM p.team
-GROUP BY 1 ORDER BY 1
-$$;
+	abs(m.accuracy - p.accuracy) < 1e-12 AND abs(m.log_loss - p.log_loss) < 1e-12 AND abs(m.roc_auc - p.roc_auc) < 1e-12) AS agreeing
+FROM mine m JOIN plain p USING (team);
 
 SET max_parallel_workers_per_gather = 0;
-SELECT * FROM agreement();
+SELECT * FROM agreement;
 SELECT round(rmse::numeric, 9) AS rmse, round(mae::numeric, 9) AS mae, round(r2::numeric, 9) AS r2,
 	   round(accuracy::numeric, 9) AS accuracy, round(log_loss::numeric, 9) AS log_loss, round(roc_auc::numeric, 9) AS roc_auc
-FROM mine(false);
+FROM mine WHERE team = -1;
 
 CREATE FUNCTION partial_plans(query text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
@@ -115,9 +108,10 @@ SELECT name, partial_plans(format('SELECT team, %s FROM many GROUP BY team', nam
 FROM unnest('{echolon_rmse(actual::float8\,predicted::float8),echolon_mae(actual::float8\,predicted::float8),
 	echolon_r2(actual::float8\,predicted::float8),echolon_accuracy(label\,guess),echolon_accuracy(id\,team),
 	echolon_log_loss(yes\,p),echolon_log_loss(yes::int\,p),echolon_roc_auc(yes\,p),echolon_roc_auc(yes::int\,p)}'::text[]) AS name;
-SELECT * FROM agreement();
+SELECT partial_plans('SELECT * FROM agreement') AS in_parts;
+SELECT * FROM agreement;
 SET force_parallel_mode = on;
-SELECT * FROM agreement();
+SELECT * FROM agreement;
 RESET force_parallel_mode;
 -- workers that saw no row of a group, or none at all
 SELECT team, echolon_rmse(id, id + 1), echolon_accuracy(id, 5), echolon_log_loss(yes, 0.5) = -ln(0.5::float8) AS log_loss,
@@ -161,21 +155,21 @@ CREATE TYPE size AS ENUM ('small', 'large');
 SELECT echolon_accuracy('a '::char(3), 'a'::char(3)) AS char, echolon_accuracy('a '::text, 'a'::text) AS text,
 	   echolon_accuracy(1.0, 1.00) AS numeric, echolon_accuracy(1, 1.5) AS mixed, echolon_accuracy('small'::size, 'large') AS enum,
 	   echolon_accuracy(date '2020-02-29', '2020-02-29 00:00'::timestamp) AS date, echolon_accuracy('NaN'::float8, 'NaN') AS nan,
-	   echolon_accuracy('{1,2}'::int[], '{1,2}') AS array, echolon_accuracy(ROW(1, 'x'), ROW(1, 'y')) AS record
+	   echolon_accuracy('{1,2}'::int[], '{1,2}') AS array, echolon_accuracy(ROW(1, 'x'::text), ROW(1, 'y'::text)) AS record
 FROM generate_series(1, 1);
 -- and with the input's collation, where the server has collations that ignore case
 DO $$
 DECLARE
 	accuracy float8;
 BEGIN
-	CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+	BEGIN
+		CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+	EXCEPTION WHEN OTHERS THEN
+		RETURN;
+	END;
 	SELECT echolon_accuracy(a COLLATE caseless, b) INTO accuracy FROM (VALUES ('Yes', 'yes'), ('No', 'yes')) AS t(a, b);
-	IF accuracy <> 0.5 THEN
-		RAISE 'accuracy is %', accuracy;
-	END IF;
-EXCEPTION
-	WHEN feature_not_supported OR invalid_parameter_value THEN
-		NULL;					-- built without ICU
+	ASSERT accuracy = 0.5;
+	DROP COLLATION caseless;
 END
 $$;
 
@@ -206,13 +200,14 @@ SELECT echolon_roc_auc(i % 2, i) FROM generate_series(1, 60000) AS i;
 SELECT echolon_roc_auc(i % 2, i) FROM generate_series(1, 200000) AS i;
 -- of all groups together
 SET enable_sort = off;
-SELECT count(*) FROM (SELECT echolon_roc_auc(i % 2, i) FROM generate_series(1, 200000) AS i GROUP BY i % 1000) AS g;
+SELECT count(area) FROM (SELECT echolon_roc_auc(i % 2, i) AS area FROM generate_series(1, 200000) AS i GROUP BY i % 1000) AS g;
 \set VERBOSITY default
 RESET enable_sort;
 RESET echolon.max_memory;
 RESET max_parallel_workers_per_gather;
 SELECT echolon_roc_auc(i % 2, i) FROM generate_series(1, 200000) AS i;
 
-DROP TABLE estimate, chance, many;
-DROP FUNCTION mine, plain, agreement, partial_plans;
+DROP VIEW agreement, mine;
+DROP TABLE estimate, chance, many, plain;
+DROP FUNCTION partial_plans;
 DROP TYPE size;

@@ -19,6 +19,8 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "compat.h"
+
 /* interval became able to be infinite with PostgreSQL 17, and the macro came with it */
 #ifdef INTERVAL_NOT_FINITE
 #define interval_is_infinite(i) INTERVAL_NOT_FINITE(i)

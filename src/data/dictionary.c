@@ -165,7 +165,7 @@ dictionary_keep(Dictionary *dictionary, const char *key, size_t length)
 	FrameMemory *memory = dictionary->memory;
 	char	   *copy;
 
-	if (length > dictionary->arena_left)
+	if (dictionary->arena == NULL || length > dictionary->arena_left)
 	{
 		/* as much again as there is, within bounds */
 		size_t		block = Max((size_t) dictionary->nentries * 16, ARENA_MIN);

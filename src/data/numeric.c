@@ -22,6 +22,8 @@
 #include "port/pg_bitutils.h"
 #include "utils/builtins.h"
 
+#include "compat.h"
+
 #define HEADER_KIND			0xC000
 #define HEADER_SPECIAL		0xC000
 #define HEADER_SHORT		0x8000	/* with HEADER_KIND: short; set in specials too */

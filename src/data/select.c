@@ -131,7 +131,7 @@ check_names(const FrameSpec *spec)
 		same(spec->split_groups, spec->target))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the target \"%s\" cannot be %s as well", spec->target,
+				 errmsg("column \"%s\" cannot be both target and %s", spec->target,
 						same(spec->weight, spec->target) ? "sample_weight" :
 						same(spec->split_by, spec->target) ? "split_by" : "split_groups")));
 
@@ -434,7 +434,8 @@ select_report(const FrameSpec *spec, const Frame *frame)
 				 errmsg("\"%s\" has no column left to be a feature",
 						get_rel_name(spec->relid)),
 				 nleft > 0 ? errdetail("Left out: %s.", list.data) : 0,
-				 errhint("Columns named with features are used as they are.")));
+				 nleft > 0 ? errhint("Columns named with features are used as they are.") :
+				 errhint("A relation of more columns is needed, or less in exclude.")));
 	if (nleft > 0)
 		ereport(NOTICE,
 				(errmsg("left out of the features: %s", list.data)));

@@ -7,34 +7,13 @@
  * bin, with the smallest t that needs no more than max_bins bins.  So values of large mass
  * stand alone, and the others share what is left evenly.
  */
-#include <string.h>
-
 #include "learn/matrix.h"
+#include "learn/sort.h"
 
 #define CHECK_ROWS		65536	/* rows between two cancel checks */
 
-/* A double's bits as an integer that sorts alike; -0 must have been made 0. */
-static inline uint64_t
-sort_key(double v)
-{
-	uint64_t	u;
-
-	memcpy(&u, &v, sizeof(u));
-	return (u >> 63) ? ~u : u | (UINT64_C(1) << 63);
-}
-
-static inline double
-sort_value(uint64_t key)
-{
-	double		v;
-
-	key = (key >> 63) ? key & (UINT64_MAX >> 1) : ~key;
-	memcpy(&v, &key, sizeof(v));
-	return v;
-}
-
-/* Radix sort by bytes from the lowest; bytes that all keys share cost nothing.  Returns the sorted array. */
-static uint64_t *
+/* By bytes from the lowest; bytes that all keys share cost nothing. */
+uint64_t *
 sort_keys(const LearnEnv *env, uint64_t *keys, uint64_t *other, size_t n)
 {
 	for (int shift = 0; shift < 64; shift += 8)

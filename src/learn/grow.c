@@ -250,7 +250,27 @@ search_cells(Grower *grower, const SplitNode *node, uint32_t feature, const Cell
 	return true;
 }
 
-/* Search features one by one or a few at a time; false where all are constant in the node. */
+/* Sum a group of features in one pass over the rows, and search them. */
+static bool
+search_group(Grower *grower, const GrowNode *at, const SplitNode *node, const uint32_t *group,
+			 uint32_t ngroup, Split *best)
+{
+	const Bins *bins = grower->setup->bins;
+	RowStore   *rows = &grower->rows;
+	bool		varies = false;
+
+	rows_sum_dense(rows, at->first, at->n, group, ngroup);
+	for (uint32_t i = 0; i < ngroup; i++)
+	{
+		const Cell *cells = rows->cells + (size_t) i * bins->max_codes;
+		uint32_t	m = cells_present(cells, feature_ncodes(&bins->features[group[i]]), rows->present);
+
+		varies |= search_cells(grower, node, group[i], cells, m, best);
+	}
+	return varies;
+}
+
+/* Search features one by one, or a few at a time; false where all are constant in the node. */
 static bool
 search_features(Grower *grower, const GrowNode *at, const SplitNode *node, const uint32_t *features,
 				uint32_t nfeatures, Split *best)
@@ -279,22 +299,15 @@ search_features(Grower *grower, const GrowNode *at, const SplitNode *node, const
 		else
 		{
 			group[ngroup++] = f;
-			if (ngroup < DENSE_FEATURES && i + 1 < nfeatures)
-				continue;
+			if (ngroup == DENSE_FEATURES)
+			{
+				varies |= search_group(grower, at, node, group, ngroup, best);
+				ngroup = 0;
+			}
 		}
-		if (ngroup == 0 || (ngroup < DENSE_FEATURES && i + 1 < nfeatures))
-			continue;
-		rows_sum_dense(rows, at->first, at->n, group, ngroup);
-		for (uint32_t j = 0; j < ngroup; j++)
-		{
-			const Cell *cells = rows->cells + (size_t) j * bins->max_codes;
-
-			varies |= search_cells(grower, node, group[j], cells,
-								   cells_present(cells, feature_ncodes(&bins->features[group[j]]),
-												 rows->present), best);
-		}
-		ngroup = 0;
 	}
+	if (ngroup > 0)
+		varies |= search_group(grower, at, node, group, ngroup, best);
 	return varies;
 }
 

@@ -528,14 +528,15 @@ poisson_loss(double y, double score)
 }
 
 /*
- * Sum of the log losses of a binary classifier, log(1 + e^-|s|) + max(s, 0) - y s.
+ * Sum of the log losses of a binary classifier, log(1 + e^-|s|) + max((1 - 2 y) s, 0).
  * Without weights the logarithms of a block are one: each factor is in (1, 2], so
  * 256 of them stay far from overflow.
  */
 static double
 sum_logistic(const double *y, const double *w, size_t n, const double *score)
 {
-	double		z[LOSS_BLOCK];
+	double		z[LOSS_BLOCK],
+				wrong[LOSS_BLOCK];
 	Sum			sum = {0.0, 0.0};
 
 	for (size_t first = 0; first < n; first += LOSS_BLOCK)
@@ -545,21 +546,28 @@ sum_logistic(const double *y, const double *w, size_t n, const double *score)
 					linear = 0.0;
 
 		for (size_t i = 0; i < m; i++)
-			z[i] = -fabs(score[first + i]);
-		math_exp_many(z, z, m);
-		for (size_t i = 0; i < m; i++)
 		{
-			double		s = score[first + i];
-			bool		likely = (s >= 0.0) == (y[first + i] > 0.5);
-			double		wi = w ? w[first + i] : 1.0;
+			double		side = (1.0 - 2.0 * y[first + i]) * score[first + i];
 
-			linear += likely ? 0.0 : wi * fabs(s);
-			if (w)
-				linear += wi * math_log1p(z[i]);
-			else
-				product *= 1.0 + z[i];
+			z[i] = -fabs(side);
+			wrong[i] = 0.5 * (side - z[i]); /* max(side, 0), exactly */
 		}
-		sum_add(&sum, linear + math_log(product));
+		math_exp_many(z, z, m);
+		if (w)
+		{
+			for (size_t i = 0; i < m; i++)
+				linear += w[first + i] * (wrong[i] + math_log1p(z[i]));
+		}
+		else
+		{
+			for (size_t i = 0; i < m; i++)
+			{
+				linear += wrong[i];
+				product *= 1.0 + z[i];
+			}
+			linear += math_log(product);
+		}
+		sum_add(&sum, linear);
 	}
 	return sum_get(&sum);
 }

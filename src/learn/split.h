@@ -361,11 +361,15 @@ split_node_init(SplitNode *node)
 	}
 
 	/*
-	 * Each row's g was rounded by up to a half: sums that are equal in truth may differ by n.
+	 * Each row's g was rounded by up to a half, so sums that are equal in truth may differ by as much a row.
 	 * Beside that, the last places of the scores that are subtracted.
 	 */
 	if (rule->kind == GAIN_CENTRED || rule->kind == GAIN_L2)
-		node->min_gain = (double) node->n * (double) node->n / h + 1e-12 * node->parent;
+	{
+		double		noise = rule->noise_weighted ? h : (double) node->n;
+
+		node->min_gain = noise * noise / h + 1e-12 * node->parent;
+	}
 	else
 		node->min_gain = 1e-11 * h;
 }

@@ -61,6 +61,7 @@ typedef struct SplitRule
 	GainKind	kind;
 	bool		random;			/* one random threshold a feature */
 	bool		monotone;		/* some feature is constrained: bounds are kept */
+	bool		noise_weighted; /* a row's g was rounded before it was multiplied by its weight */
 	uint32_t	nclasses;		/* of the kinds of classes, else 0 */
 	uint32_t	cshift;
 	uint32_t	unit_shift;		/* GAIN_ENTROPY: g is the weight of class 1 shifted by it */

@@ -112,17 +112,32 @@ read_model(CachedModel *model, const uint8 *bytes, Size length, char *why, Size 
 	return true;
 }
 
+/* Says in an error's context which model was being loaded; without one, bytes of the caller. */
+static void
+loading_context(void *arg)
+{
+	const ModelVersion *version = arg;
+
+	if (version == NULL)
+		errcontext("loading a model from its bytes");
+	else
+		errcontext("loading version %d of model \"%s\"", version->version, version->model);
+}
+
 const CachedModel *
 cache_load_bytes(const uint8 *bytes, size_t length, MemoryContext context)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext own = AllocSetContextCreate(caller, "echolon model", ALLOCSET_DEFAULT_SIZES);
+	ErrorContextCallback callback = {
+		.previous = error_context_stack,
+		.callback = loading_context
+	};
 	CachedModel *model;
 	uint8	   *copy;
 	char		why[256];
 
-	if (length > MaxAllocHugeSize)
-		elog(ERROR, "a model of %zu bytes cannot be loaded", length);
+	error_context_stack = &callback;
 	MemoryContextSwitchTo(own);
 	model = palloc0(sizeof(CachedModel));
 	copy = MemoryContextAllocHuge(own, Max(length, 1));
@@ -135,16 +150,8 @@ cache_load_bytes(const uint8 *bytes, size_t length, MemoryContext context)
 				 errhint("Pass what echolon_export_model returned.")));
 	MemoryContextSwitchTo(caller);
 	MemoryContextSetParent(own, context);
+	error_context_stack = callback.previous;
 	return model;
-}
-
-/* Says in an error's context which model was being loaded. */
-static void
-loading_context(void *arg)
-{
-	const ModelVersion *version = arg;
-
-	errcontext("loading version %d of model \"%s\"", version->version, version->model);
 }
 
 /* Load a stored model into a context of its own, a child of the current one. */
@@ -238,14 +245,17 @@ warn_too_large(const ModelVersion *version, Size size)
 {
 	static int64 last = 0;
 
-	if (size / 1024 <= (Size) echolon_model_cache || last == version->version_id ||
+	Size		kilobytes = size / 1024 + 1;
+
+	if (kilobytes <= (Size) echolon_model_cache || last == version->version_id ||
 		IsParallelWorker())
 		return;
 	last = version->version_id;
 	ereport(NOTICE,
 			(errmsg("model \"%s\" is loaded again for each statement", version->model),
-			 errdetail("It needs %zu MB, more than echolon.model_cache.", size / (1024 * 1024) + 1),
-			 errhint("SET echolon.model_cache = '%zuMB' keeps it.", size / (1024 * 1024) + 1)));
+			 errdetail("It needs %zu kB, and echolon.model_cache is %d kB.", kilobytes,
+					   echolon_model_cache),
+			 errhint("SET echolon.model_cache = '%zukB' keeps it.", kilobytes)));
 }
 
 static void

@@ -1,7 +1,8 @@
 /*
  * format_layout.h
  *		How the bytes of a model lie: shared by format.c, which writes them, and
- *		format_read.c, which checks and reads them.  docs/model-format.md says it in prose.
+ *		format_read.c, which checks and reads them (with format_text.c).
+ *		docs/model-format.md says it in prose.
  *
  * A header, a table of sections, the sections in the table's order.  Nothing in
  * the file can be said in two ways: sections follow each other at the next
@@ -139,5 +140,14 @@ _Static_assert(FORMAT_NSECTIONS == SECTION_SPLITS, "the last section's kind is t
 
 /* CRC-32C of bytes with the header's checksum taken as zero; env may be NULL. */
 extern uint32_t format_checksum(const LearnEnv *env, const uint8_t *bytes, size_t length);
+
+/* Is it UTF-8 (Unicode 15, table 3-7) without a NUL? */
+extern bool format_utf8(const uint8_t *s, size_t length);
+
+/* Is a label a number as SQL writes one: -12, 0.5, 1e-07, Infinity? */
+extern bool format_number(const char *s);
+
+/* Are n strings all different?  Ascending ones need no sort; a merge sort has no bad case. */
+extern bool format_distinct(const LearnEnv *env, const char *const *strings, uint64_t n);
 
 #endif							/* ECHOLON_FORMAT_LAYOUT_H */

@@ -203,55 +203,6 @@ read_general(Reader *reader)
 
 /* ---- strings ------------------------------------------------------------- */
 
-/* Is it UTF-8 (Unicode 15, table 3-7) without a NUL? */
-static bool
-valid_utf8(const uint8_t *s, size_t length)
-{
-	const uint8_t *end = s + length;
-
-	while (s < end)
-	{
-		uint8_t		low = 0x80,
-					high = 0xBF;
-		int			more;
-
-		if (*s == 0)
-			return false;
-		if (*s < 0x80)
-			more = 0;
-		else if (*s >= 0xC2 && *s <= 0xDF)
-			more = 1;
-		else if (*s >= 0xE0 && *s <= 0xEF)
-		{
-			more = 2;
-			if (*s == 0xE0)
-				low = 0xA0;		/* no overlong form */
-			else if (*s == 0xED)
-				high = 0x9F;	/* no surrogate */
-		}
-		else if (*s >= 0xF0 && *s <= 0xF4)
-		{
-			more = 3;
-			if (*s == 0xF0)
-				low = 0x90;
-			else if (*s == 0xF4)
-				high = 0x8F;	/* up to U+10FFFF */
-		}
-		else
-			return false;
-		s++;
-		while (more-- > 0)
-		{
-			if (s >= end || *s < low || *s > high)
-				return false;
-			low = 0x80;
-			high = 0xBF;
-			s++;
-		}
-	}
-	return true;
-}
-
 /* Every string, one behind the other, each closed by a NUL. */
 static bool
 read_strings(Reader *reader)
@@ -276,7 +227,7 @@ read_strings(Reader *reader)
 		check_cancel(reader, 1 + place[i].length / 8);
 		if (place[i].offset != end || place[i].length >= ntext - end ||
 			text[end + place[i].length] != '\0' ||
-			!valid_utf8((const uint8_t *) text + end, place[i].length))
+			!format_utf8((const uint8_t *) text + end, place[i].length))
 			return damaged(reader, "string %llu is wrong", (unsigned long long) i);
 		reader->strings[i] = text + end;
 		end += (uint64_t) place[i].length + 1;
@@ -284,98 +235,6 @@ read_strings(Reader *reader)
 	if (end != ntext)
 		return damaged(reader, "there is text behind its last string");
 	return true;
-}
-
-/* Merge the sorted runs [from, middle) and [middle, to) of numbers of strings. */
-static void
-merge_runs(const char *const *strings, const uint32_t *in, uint32_t *out, uint64_t from,
-		   uint64_t middle, uint64_t to)
-{
-	uint64_t	a = from,
-				b = middle;
-
-	for (uint64_t i = from; i < to; i++)
-	{
-		if (a < middle && (b >= to || strcmp(strings[in[a]], strings[in[b]]) <= 0))
-			out[i] = in[a++];
-		else
-			out[i] = in[b++];
-	}
-}
-
-/* Are n strings all different?  Ascending ones need no sort; a merge sort has no bad case. */
-static bool
-distinct_strings(Reader *reader, const char *const *strings, uint64_t n)
-{
-	uint32_t   *order,
-			   *other;
-	uint64_t	i = 1;
-	bool		distinct = true;
-
-	while (i < n && strcmp(strings[i - 1], strings[i]) < 0)
-	{
-		check_cancel(reader, 1);
-		i++;
-	}
-	if (i >= n)
-		return true;
-	if (n > UINT32_MAX / 2)
-		return false;
-
-	order = env_alloc(reader->env, n, sizeof(uint32_t));
-	other = env_alloc(reader->env, n, sizeof(uint32_t));
-	for (i = 0; i < n; i++)
-		order[i] = (uint32_t) i;
-	for (uint64_t width = 1; width < n; width *= 2)
-	{
-		uint32_t   *swap = order;
-
-		for (uint64_t from = 0; from < n; from += 2 * width)
-		{
-			uint64_t	middle = from + width < n ? from + width : n;
-			uint64_t	to = from + 2 * width < n ? from + 2 * width : n;
-
-			check_cancel(reader, to - from);
-			merge_runs(strings, order, other, from, middle, to);
-		}
-		order = other;
-		other = swap;
-	}
-	for (i = 1; i < n && distinct; i++)
-		distinct = strcmp(strings[order[i - 1]], strings[order[i]]) != 0;
-	env_free(reader->env, order);
-	env_free(reader->env, other);
-	return distinct;
-}
-
-/* Is a label a number as SQL writes one: -12, 0.5, 1e-07, Infinity? */
-static bool
-numeric_label(const char *s)
-{
-	int			digits = 0;
-
-	if (*s == '-' || *s == '+')
-		s++;
-	if (strcmp(s, "Infinity") == 0)
-		return true;
-	for (; *s >= '0' && *s <= '9'; s++)
-		digits++;
-	if (*s == '.')
-		for (s++; *s >= '0' && *s <= '9'; s++)
-			digits++;
-	if (digits == 0)
-		return false;
-	if (*s == 'e' || *s == 'E')
-	{
-		s++;
-		if (*s == '-' || *s == '+')
-			s++;
-		for (digits = 0; *s >= '0' && *s <= '9'; s++)
-			digits++;
-		if (digits == 0)
-			return false;
-	}
-	return *s == '\0';
 }
 
 /* ---- schema -------------------------------------------------------------- */
@@ -416,10 +275,10 @@ read_columns(Reader *reader, const char *const **strings, ModelFile *file)
 
 		/* The name of the pooled ones may be the name of a real level as well. */
 		nown = column->pooled ? column->ncategories - 1 : column->ncategories;
-		if (!distinct_strings(reader, column->categories, nown))
+		if (!format_distinct(reader->env, column->categories, nown))
 			return damaged(reader, "a category of column %u stands twice in its dictionary", c);
 	}
-	distinct = distinct_strings(reader, names, n);
+	distinct = format_distinct(reader->env, names, n);
 	env_free(reader->env, names);
 	if (!distinct)
 		return damaged(reader, "two of its columns have the same name");
@@ -484,8 +343,7 @@ read_features(Reader *reader, const char *const **strings, ModelFile *file)
 		{
 			const double *value = &thresholds[first + i];
 
-			/* -infinity parts it from the finite values; +infinity would part nothing. */
-			if (!(*value < INFINITY) || (i > 0 && !(value[-1] < *value)))
+			if (!isfinite(*value) || (i > 0 && !(value[-1] < *value)))
 				return damaged(reader, "threshold %u of feature %u is wrong", i, f);
 		}
 		first += learn[f].nvalues;
@@ -531,7 +389,7 @@ read_stats(Reader *reader, ModelFile *file)
 		for (uint32_t i = 0; i < s->nbins; i++)
 		{
 			if (counts[i] > rest ||
-				(numeric && (isnan(upper[i]) || (i > 0 && !(upper[i - 1] < upper[i])))))
+				(numeric && (!isfinite(upper[i]) || (i > 0 && !(upper[i - 1] < upper[i])))))
 				return damaged(reader, "bin %u of the statistics of feature %u is wrong", i, f);
 			rest -= counts[i];
 		}
@@ -813,10 +671,10 @@ model_file_read(const LearnEnv *env, const uint8_t *bytes, size_t length, ModelF
 	file->learn.ntrees = g->ntrees;
 	file->learn.nscores = g->nscores;
 
-	if (!distinct_strings(&reader, file->labels, file->nlabels))
+	if (!format_distinct(env, file->labels, file->nlabels))
 		return damaged(&reader, "two of its classes have the same label");
 	for (uint32_t i = 0; file->numeric_labels && i < file->nlabels; i++)
-		if (!numeric_label(file->labels[i]))
+		if (!format_number(file->labels[i]))
 			return damaged(&reader, "label %u is not a number", i);
 
 	return read_columns(&reader, &strings, file) &&

@@ -59,14 +59,14 @@ COMMENT ON TABLE echolon.version_store IS 'Private: one row a version of a model
 COMMENT ON INDEX echolon.version_store_active IS 'One active version a model, and the way to it';
 COMMENT ON COLUMN echolon.version_store.id IS 'Number of the version in this database';
 COMMENT ON COLUMN echolon.version_store.model_id IS 'Its model';
-COMMENT ON COLUMN echolon.version_store.version IS '1, 2, … within the model';
+COMMENT ON COLUMN echolon.version_store.version IS '1, 2, ... within the model';
 COMMENT ON COLUMN echolon.version_store.active IS 'The version that predicts where none is asked for';
 COMMENT ON COLUMN echolon.version_store.algorithm IS 'random_forest or gradient_boosting';
 COMMENT ON COLUMN echolon.version_store.columns IS 'Columns a row must bring';
 COMMENT ON COLUMN echolon.version_store.recipe IS 'What a retraining repeats: names and values, never SQL';
 COMMENT ON COLUMN echolon.version_store.parameters IS 'All parameters as they were used';
 COMMENT ON COLUMN echolon.version_store.metrics IS 'Metrics by where they were measured';
-COMMENT ON COLUMN echolon.version_store.curve IS 'Learning curve: [[n_estimators, train, watched], …]';
+COMMENT ON COLUMN echolon.version_store.curve IS 'Learning curve: [[n_estimators, train, watched], ...]';
 COMMENT ON COLUMN echolon.version_store.metric IS 'Name of the metric that score is';
 COMMENT ON COLUMN echolon.version_store.score IS 'The metric on rows the model was not fitted on';
 COMMENT ON COLUMN echolon.version_store.train_score IS 'The metric on the training rows';
@@ -90,7 +90,7 @@ CREATE TABLE echolon.chunk_store (
 ALTER TABLE echolon.chunk_store ALTER COLUMN bytes SET STORAGE EXTERNAL;
 COMMENT ON TABLE echolon.chunk_store IS 'Private: the bytes of a version in pieces of 8 MB, which a dump can carry';
 COMMENT ON COLUMN echolon.chunk_store.version_id IS 'Its version';
-COMMENT ON COLUMN echolon.chunk_store.chunk IS '0, 1, …';
+COMMENT ON COLUMN echolon.chunk_store.chunk IS '0, 1, ...';
 COMMENT ON COLUMN echolon.chunk_store.bytes IS 'Up to 8 MB; docs/model-format.md describes the whole';
 
 CREATE TABLE echolon.grant_store (
@@ -229,7 +229,7 @@ WHERE echolon.has_model_role(m.owner, m.owner_stamp)
 COMMENT ON VIEW echolon.model_versions IS
 'All versions of the models the current user may see';
 COMMENT ON COLUMN echolon.model_versions.model IS 'Name of the model';
-COMMENT ON COLUMN echolon.model_versions.version IS '1, 2, … within the model';
+COMMENT ON COLUMN echolon.model_versions.version IS '1, 2, ... within the model';
 COMMENT ON COLUMN echolon.model_versions.active IS 'The version that predicts where none is asked for';
 COMMENT ON COLUMN echolon.model_versions.algorithm IS 'random_forest or gradient_boosting';
 COMMENT ON COLUMN echolon.model_versions.task IS 'regression or classification';

@@ -294,7 +294,7 @@ check_name(const char *model, const char *relation, const char *target, StoredMo
 				(errcode(ERRCODE_NAME_TOO_LONG),
 				 errmsg("the name of a model cannot be longer than %d bytes", STORE_NAME_MAX),
 				 errdetail("This one has %zu.", strlen(model)),
-				 errhint("Give a shorter one with model => '…'.")));
+				 errhint("Give a shorter one with model => 'name'.")));
 
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	if (!store_find_model(model, snapshot, found))
@@ -544,7 +544,7 @@ store_add_version(const NewVersion *version)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("model \"%s\" is for %s, not %s", version->model, model.task,
 						version->task),
-				 errhint("Train with task => %s, or give this model a name of its own with model => '…'.",
+				 errhint("Train with task => %s, or give this model a name of its own with model => 'name'.",
 						 quote_literal_cstr(model.task))));
 
 	/* A snapshot from before the lock would number the version by what it no longer is. */

@@ -18,12 +18,14 @@
 
 #include "fmgr.h"
 #include "libpq/pqformat.h"
+#include "storage/shmem.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
+#include "compat.h"
 #include "learn/mathfn.h"
 #include "learn/metrics.h"
 #include "learn/sum.h"
@@ -422,7 +424,7 @@ ranked_check_memory(Size rows, Size bytes)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("echolon_roc_auc needs %zu MB, echolon.max_memory allows %zu MB",
 						(bytes >> 20) + 1, limit >> 20),
-				 errdetail("It has to rank at least %zu rows.", rows),
+				 errdetail("A group has %zu rows or more to rank.", rows),
 				 errhint("Raise echolon.max_memory, or compute it on a sample (TABLESAMPLE).")));
 	if (rows > LEARN_MAX_ROWS)
 		ereport(ERROR,

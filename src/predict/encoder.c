@@ -173,6 +173,16 @@ encoder_list(const char *const *names, int n)
 	return list.data;
 }
 
+/* The name that may have been meant: one that differs in case, else the nearest; or NULL. */
+const char *
+encoder_nearest(const char *name, const char *const *candidates, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (pg_strcasecmp(candidates[i], name) == 0)
+			return candidates[i];
+	return closest_name(name, candidates, n);
+}
+
 /*
  * Class number of a label (length bytes, in the database's encoding); -1 where it is not a label
  * of the model.
@@ -207,7 +217,7 @@ encoder_column_missing(const Encoder *encoder, const char *name, TupleDesc desc)
 		names[n++] = NameStr(attribute->attname);
 		anonymous &= strcmp(names[n - 1], psprintf("f%d", i + 1)) == 0;
 	}
-	near = closest_name(name, names, n);
+	near = encoder_nearest(name, names, n);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("column \"%s\" that %s needs is not in the row", name, encoder->title),

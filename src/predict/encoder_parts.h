@@ -26,6 +26,7 @@ typedef struct EncoderColumn
 	bool		only_null;		/* rows: text where the model needs something else, as an
 								 * untyped NULL has; a value is an error */
 	bool		single;			/* documents: the model saw real, so round as real does */
+	bool		padded;			/* documents: it saw character(n), whose trailing blanks do not count */
 
 	/* Dictionary: open addressing; encoder_category builds it when the first label comes. */
 	uint32	   *slots;			/* code + 1, or 0 */
@@ -57,5 +58,8 @@ extern double encoder_category(Encoder *encoder, EncoderColumn *column, const ch
 
 /* Names for a message: '"a", "b"', many of them cut short with their number. */
 extern char *encoder_list(const char *const *names, int n);
+
+/* The name that may have been meant: one that differs in case, else the nearest; or NULL. */
+extern const char *encoder_nearest(const char *name, const char *const *candidates, int n);
 
 #endif							/* ECHOLON_ENCODER_PARTS_H */

@@ -4,8 +4,8 @@
  *
  * Keys are the model's column names.  A key has to be there, with null for a value that is
  * missing: a misspelt key must not turn into a prediction from nothing.  to_jsonb
- * of a row gives the same numbers as the row itself: a real is rounded as reals are,
- * intervals and dates are read from their text.  Dates have to be ISO 8601, so that no DateStyle
+ * of a row gives the same numbers as the row itself: a real is rounded as reals are, blanks at
+ * the end of a character(n) do not count, intervals and dates are read from their text.  Dates have to be ISO 8601, so that no DateStyle
  * decides what 01-02-2024 is, and are taken apart here: neither the session's style nor its zone
  * has a part in it.
  */
@@ -48,6 +48,8 @@ encoder_create_json(const CachedModel *model, const char *name, MemoryContext co
 				column->single = strcmp(column->type_name, "real") == 0;
 				break;
 			case COLUMN_CATEGORY:
+				column->padded = strncmp(column->type_name, "character", 9) == 0 &&
+					(column->type_name[9] == '(' || column->type_name[9] == '\0');
 				break;
 			case COLUMN_DATE:
 				typid = DATEOID;
@@ -81,14 +83,14 @@ json_key_missing(const Encoder *encoder, const char *name, Jsonb *document)
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 		if (token == WJB_KEY)
 			keys[n++] = pnstrdup(value.val.string.val, value.val.string.len);
-	near = closest_name(name, keys, n);
+	near = encoder_nearest(name, keys, n);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("key \"%s\" that %s needs is not in the document", name, encoder->title),
 			 n == 0 ? errdetail("The document has no keys.") :
 			 errdetail("The document's keys are %s.", encoder_list(keys, n)),
 			 near != NULL ?
-			 errhint("Keys are the model's column names: did you mean \"%s\"?", near) :
+			 errhint("Keys are the model's column names: if \"%s\" is meant, call it \"%s\".", near, name) :
 			 errhint("Write \"%s\": null where the value is not known.", name)));
 }
 
@@ -381,7 +383,10 @@ json_category(Encoder *encoder, EncoderColumn *column, const JsonbValue *value, 
 	char	   *label;
 
 	if (value->type == jbvString)
-		return encoder_category(encoder, column, value->val.string.val, value->val.string.len,
+		return encoder_category(encoder, column, value->val.string.val,
+								column->padded ?
+								bpchartruelen(value->val.string.val, value->val.string.len) :
+								value->val.string.len,
 								unseen);
 	if (value->type != jbvBool && value->type != jbvNumeric)
 		json_bad_value(encoder, column, value);

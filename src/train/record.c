@@ -67,7 +67,7 @@ record_notes(Training *t)
 	if (train - score > 0.2)
 		note(t, psprintf("the model fits its training rows much better (%s %s) than new ones (%s)",
 						 metric, metric_text(train), metric_text(score)));
-	if (score < base)
+	if (score < base - 1e-6)
 		note(t, psprintf("the model is worse than %s (%s %s against %s)", t->baseline.name, metric,
 						 metric_text(score), metric_text(base)));
 	for (uint32 f = 0; f < m->nfeatures; f++)

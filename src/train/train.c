@@ -85,12 +85,6 @@ read_frame(Training *t)
 	spec.min_rows = MIN_ROWS;
 	t->frame = frame_read(&spec);
 
-	if (kind == HOLDOUT_TIME && t->frame->columns[t->frame->split_by].type.kind == COLUMN_CATEGORY)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("rows cannot be split by column \"%s\" of type %s", spec.split_by,
-						t->frame->columns[t->frame->split_by].type_name),
-				 errhint("Use a date, timestamp or number column, or split_groups => '%s'.", spec.split_by)));
 	if (kind == HOLDOUT_HASH && t->values.value[PARAM_TEST_FRACTION].number > 0)
 		for (int c = 0; c < t->frame->ncolumns; c++)
 			if (t->frame->columns[c].feature && t->frame->columns[c].type.kind >= COLUMN_DATE)

@@ -86,15 +86,20 @@ as('alice', "SELECT echolon_revoke_model('secret', 'bob')");
 refused('bob', $predict, qr/model "secret" does not exist|permission denied/, 'and a grant is taken back');
 
 # ---- rights on columns
-refused('carol', "SELECT echolon_train_rf('hers.points', 'y', model => 'hers_too')",
-	qr/permission denied for table points/, 'all columns: refused, one of them may not be read');
+is( as('carol', "SELECT version FROM echolon_train_rf('hers.points', 'y', model => 'readable', n_estimators => 3)"),
+	'1', 'no columns named: trained on those she may read');
+is(as('carol', "SELECT string_agg(feature, ',') FROM echolon_feature_importance('readable')"), 'a', 'and on no other');
+refused('carol', "SELECT echolon_train_rf('hers.points', 'y', features => '{a,b}', model => 'more')",
+	qr/permission denied for (table|column)/, 'a column she may not read, by name: refused');
+refused('carol', "SELECT echolon_train_rf('hers.points', 'b', model => 'more')",
+	qr/permission denied for (table|column)/, 'as the target: refused');
 is( as('carol', "SELECT version FROM echolon_train_rf('hers.points', 'y', features => '{a}', model => 'columns', n_estimators => 3)"),
 	'1', 'the columns she may read: trained');
 
 # ---- row-level security: the model sees what its trainer sees
 as('alice', q(
 	ALTER TABLE hers.points ENABLE ROW LEVEL SECURITY;
-	CREATE POLICY some ON hers.points FOR SELECT TO carol USING (a < 5);
+	CREATE POLICY below_five ON hers.points FOR SELECT TO carol USING (a < 5);
 ));
 my $visible = as('carol', 'SELECT count(y) FROM hers.points');
 cmp_ok($visible, '<', 600, 'the policy hides rows');

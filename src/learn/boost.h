@@ -1,0 +1,28 @@
+/*
+ * boost.h
+ *		Gradient boosting, from coded rows to grown trees.
+ */
+#ifndef ECHOLON_BOOST_H
+#define ECHOLON_BOOST_H
+
+#include "learn/tree.h"
+
+typedef struct BoostResult
+{
+	GrownTree  *trees;			/* [rounds * nscores], leaves scaled by the learning rate */
+	uint32_t	rounds;			/* kept */
+	uint32_t	nscores;
+	LearnLink	link;
+	double	   *base;			/* [nscores] */
+	LearnCurvePoint *curve;		/* of every round, the dropped ones too */
+	uint32_t	ncurve;
+} BoostResult;
+
+extern void boost_fit(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
+					  const uint32_t *train, size_t ntrain, const uint32_t *watch, size_t nwatch,
+					  const Bins *bins, const Matrix *matrix, const LearnParams *params,
+					  BoostResult *result);
+extern size_t boost_memory(const LearnData *data, size_t ntrain, size_t nwatch,
+						   const LearnParams *params);
+
+#endif							/* ECHOLON_BOOST_H */

@@ -1,0 +1,192 @@
+/*
+ * fit.c
+ *		From columns to a model: the learner's door for training.
+ */
+#include <string.h>
+
+#include "learn/boost.h"
+#include "learn/forest.h"
+#include "learn/histogram.h"
+#include "learn/loss.h"
+
+/* Bytes of a code where the largest feature has so many. */
+static size_t
+code_bytes(size_t max_codes)
+{
+	return max_codes > 256 ? 2 : 1;
+}
+
+static void
+fit_forest(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
+		   const uint32_t *train, size_t ntrain, const Bins *bins, const Matrix *matrix,
+		   const LearnParams *params, LearnFit *fit)
+{
+	uint32_t	ntrees = params->n_estimators;
+	size_t		words = (ntrain + 63) / 64;
+	GrownTree  *trees = env_alloc0(env, ntrees, sizeof(GrownTree));
+	uint64_t   *bag = params->bootstrap ? env_alloc0(env, ntrees * words, sizeof(uint64_t)) : NULL;
+	ForestPlan	plan;
+	ForestWorker *worker;
+
+	forest_plan_make(env, data, train, ntrain, bins, matrix, params, &plan);
+	worker = forest_worker_create(env, &plan, method);
+	for (uint32_t t = 0; t < ntrees; t++)
+	{
+		forest_grow_tree(worker, t, bag ? bag + t * words : NULL, &trees[t]);
+		env->progress(env->arg, t + 1, ntrees);
+	}
+	forest_worker_free(worker);
+	forest_plan_free(env, &plan);
+	assemble_model(env, data, bins, trees, ntrees, 1, &fit->model);
+	env_free(env, trees);
+	fit->model.base = env_alloc0(env, 1, sizeof(double));
+	fit->model.link = LINK_IDENTITY;
+	fit->rounds = ntrees;
+	if (bag)
+	{
+		fit->oob = env_alloc(env, ntrain * learn_noutputs(&fit->model), sizeof(double));
+		forest_oob(env, &fit->model, data, train, ntrain, bag, fit->oob, &fit->curve, &fit->ncurve);
+		env_free(env, bag);
+	}
+}
+
+static void
+fit_boosting(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
+			 const uint32_t *train, size_t ntrain, const uint32_t *watch, size_t nwatch,
+			 const Bins *bins, const Matrix *matrix, const LearnParams *params, LearnFit *fit)
+{
+	BoostResult boost;
+
+	boost_fit(env, method, data, train, ntrain, watch, nwatch, bins, matrix, params, &boost);
+	assemble_model(env, data, bins, boost.trees, boost.rounds * boost.nscores, boost.nscores,
+				   &fit->model);
+	env_free(env, boost.trees);
+	fit->model.base = boost.base;
+	fit->model.link = boost.link;
+	fit->curve = boost.curve;
+	fit->ncurve = boost.ncurve;
+	fit->rounds = boost.rounds;
+}
+
+/* learn_fit with a method of growing trees. */
+void
+fit_run(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
+		const uint32_t *train, size_t ntrain, const uint32_t *watch, size_t nwatch,
+		const LearnParams *params, LearnFit *fit)
+{
+	bool		boosting = params->algorithm == LEARN_BOOSTING;
+	Bins		bins;
+	Matrix		matrix;
+
+	memset(fit, 0, sizeof(*fit));
+	fit->model.algorithm = params->algorithm;
+	if (ntrain == 0)
+		env->fail(env->arg, "there are no training rows");
+	if (data->nfeatures == 0)
+		env->fail(env->arg, "there are no features");
+	bins_make(env, data, train, ntrain, params->max_bins, &bins);
+	matrix_make(env, data, train, ntrain, &bins,
+				rows_matrix_block(boosting, data->nfeatures, code_bytes(bins.max_codes)), &matrix);
+	fit->stats = env_alloc(env, data->nfeatures, sizeof(LearnStats));
+	matrix_stats(env, data, train, ntrain, &bins, &matrix, fit->stats);
+	if (boosting)
+		fit_boosting(env, method, data, train, ntrain, watch, nwatch, &bins, &matrix, params, fit);
+	else
+		fit_forest(env, method, data, train, ntrain, &bins, &matrix, params, fit);
+	matrix_free(env, &matrix);
+	bins_free(env, &bins);
+}
+
+void
+learn_fit(const LearnEnv *env, const LearnData *data, const uint32_t *train, size_t ntrain,
+		  const uint32_t *watch, size_t nwatch, const LearnParams *params, LearnFit *fit)
+{
+	fit_run(env, &grow_fast, data, train, ntrain, watch, nwatch, params, fit);
+}
+
+/* ---- memory -------------------------------------------------------------------------- */
+
+/* Add count * size to *sum; once it does not fit, the sum stays SIZE_MAX. */
+static void
+add_product(size_t *sum, size_t count, size_t size)
+{
+	size_t		product;
+
+	if (__builtin_mul_overflow(count, size, &product) || __builtin_add_overflow(*sum, product, sum))
+		*sum = SIZE_MAX;
+}
+
+/* Nodes that a tree on so many rows can have. */
+static size_t
+tree_nodes(size_t rows, const LearnParams *params)
+{
+	size_t		leaves = rows / params->min_samples_leaf + 1;
+
+	if (params->max_leaf_nodes > 0 && params->max_leaf_nodes < leaves)
+		leaves = params->max_leaf_nodes;
+	if (params->max_depth > 0 && params->max_depth < 40 && ((size_t) 1 << params->max_depth) < leaves)
+		leaves = (size_t) 1 << params->max_depth;
+	return 2 * leaves;
+}
+
+size_t
+learn_fit_memory(const LearnData *data, size_t ntrain, size_t nwatch, const LearnParams *params)
+{
+	bool		boosting = params->algorithm == LEARN_BOOSTING;
+	size_t		nfeatures = data->nfeatures;
+	size_t		bins = ntrain < params->max_bins ? ntrain : params->max_bins;
+	size_t		max_codes = 1,
+				total_codes = 0,
+				bytes = 0,
+				nodes,
+				trees;
+	size_t		node_bytes = sizeof(LearnNode) + sizeof(float);
+	Bins		some = {.nfeatures = data->nfeatures};
+	GrowSetup	setup = {.bins = &some, .boosting = boosting, .max_leaf_nodes = params->max_leaf_nodes,
+		.max_features = params->max_features, .max_rows = (uint32_t) ntrain};
+
+	for (size_t f = 0; f < nfeatures; f++)
+	{
+		size_t		codes = 1 + (data->columns[f].kind == LEARN_NUMERIC ? bins :
+								 data->columns[f].ncategories);
+
+		max_codes = codes > max_codes ? codes : max_codes;
+		total_codes += codes;
+	}
+	if (!boosting)
+	{
+		setup.nclasses = data->nclasses > 2 ? data->nclasses : 0;
+		setup.max_rows = forest_max_bag(params, (uint32_t) ntrain);
+	}
+
+	/* bins, matrix, statistics, and what a tree takes while it grows */
+	add_product(&bytes, bins_memory(data, ntrain, params->max_bins), 1);
+	add_product(&bytes, ntrain * code_bytes(max_codes), nfeatures);
+	add_product(&bytes, nfeatures, sizeof(LearnStats) + LEARN_STATS_BINS * 16);
+	add_product(&bytes, total_codes, sizeof(uint64_t));
+	add_product(&bytes, grow_memory(&setup, nfeatures, total_codes, max_codes, code_bytes(max_codes)), 1);
+	nodes = tree_nodes(setup.max_rows, params);
+	add_product(&bytes, nodes, 2 * (node_bytes + sizeof(uint16_t)) + (boosting ? 48 : 0));
+
+	/* a tree's leaf of more than two classes is a row of the leaf table */
+	if (setup.nclasses > 0)
+		node_bytes += setup.nclasses * sizeof(double) / 2;
+
+	/* all trees, grown and then assembled: each is freed when it has been copied */
+	trees = params->n_estimators;
+	if (boosting && params->loss == LOSS_SOFTMAX)
+		add_product(&bytes, trees * (data->nclasses - 1), nodes * (2 * node_bytes + 8) + 64);
+	add_product(&bytes, trees, nodes * (2 * node_bytes + 8) + 64);
+	if (boosting)
+	{
+		add_product(&bytes, boost_memory(data, ntrain, nwatch, params), 1);
+		return bytes;
+	}
+	add_product(&bytes, ntrain, 4 + 8 + 4 + 1 + 4);
+	if (params->bootstrap)
+	{
+		add_product(&bytes, trees, ntrain / 8 + 8);
+		add_product(&bytes, ntrain * sizeof(double), data->nclasses > 0 ? data->nclasses : 1);
+	}
+	return bytes;
+}

@@ -1,0 +1,38 @@
+/*
+ * predict.h
+ *		The parts of prediction that the learner itself uses: out-of-bag
+ *		estimates and permutation importance.
+ */
+#ifndef ECHOLON_PREDICT_H
+#define ECHOLON_PREDICT_H
+
+#include "learn/learn.h"
+
+/* A numeric feature's code is the number of its thresholds below the value; a category's is its own. */
+#define CODE_MISSING	UINT32_MAX
+
+/* Rows of a block: their codes stay in the second-level cache while trees pass over them. */
+#define PREDICT_BLOCK_BYTES	((size_t) 256 << 10)
+extern size_t predict_block_rows(const LearnModel *model);
+
+/* Codes of one row given as numbers, and of rows of columns (rows NULL: first + i), row-major. */
+extern void predict_encode_row(const LearnModel *model, const double *x, uint32_t *codes);
+extern void predict_encode_columns(const LearnModel *model, const LearnColumn *columns,
+								   const uint32_t *rows, size_t first, size_t n, uint32_t *codes);
+
+/* The leaves that rows select[0 .. n) of a block (NULL: all) reach in a tree. */
+extern void predict_leaves(const LearnModel *model, uint32_t tree, const uint32_t *codes,
+						   const uint32_t *select, size_t n, LearnNode *leaves);
+
+/* How many numbers a row's sum has: a forest's classes where there are more than two, else scores. */
+extern uint32_t predict_nsums(const LearnModel *model);
+extern void predict_start(const LearnModel *model, double *sums);
+extern void predict_add(const LearnModel *model, uint32_t tree, LearnNode leaf, double *sums);
+/* Outputs from the sums over ntrees trees. */
+extern void predict_finish(const LearnModel *model, const double *sums, uint32_t ntrees, double *out);
+
+/* Outputs of encoded rows; leaves and sums are scratch of n and n * predict_nsums() elements. */
+extern void predict_block(const LearnEnv *env, const LearnModel *model, const uint32_t *codes,
+						  size_t n, LearnNode *leaves, double *sums, double *out);
+
+#endif							/* ECHOLON_PREDICT_H */
