@@ -183,7 +183,9 @@ SELECT task, rows_used FROM echolon_train_rf('kinds', 'class', model => 'class',
 SELECT task, rows_used FROM echolon_train_gb('kinds', 'flag', model => 'flag', exclude => '{y,class,"Mixed Case"}', threshold => 0.3, n_estimators => 5);
 CREATE TABLE bytes AS SELECT m AS name, echolon_export_model(m) AS model FROM unnest('{value,class,flag}'::text[]) m;
 
+CREATE TABLE in_berlin AS SELECT i4, y, echolon_predict('value', k) AS a FROM kinds k;
 SET timezone = 'Asia/Kathmandu';	-- the model has its own
+SELECT count(*), count(*) FILTER (WHERE echolon_predict('value', k) IS DISTINCT FROM b.a) AS differ FROM kinds k JOIN in_berlin b USING (i4, y);
 SELECT count(*), count(DISTINCT a) > 300 AS different,
 	count(*) FILTER (WHERE a IS DISTINCT FROM b) AS json_differs, count(*) FILTER (WHERE a IS DISTINCT FROM c) AS bytes_differ
 FROM (SELECT echolon_predict('value', k) AS a, echolon_predict_json('value', to_jsonb(k)) AS b, echolon_predict_model(m.model, k) AS c
@@ -246,7 +248,7 @@ CREATE FUNCTION same(changes jsonb) RETURNS boolean LANGUAGE sql STABLE AS
 $$ SELECT echolon_predict_json('value', predict.doc(changes)) = echolon_predict_json('value', predict.doc('{}')) $$;
 SELECT day, ts, tz, r, span, b FROM kinds WHERE i2 = 7 AND i4 = 49;
 -- the same in other words
-SELECT same('{"i2": "7", "n": " 1e0 ", "f": "0.6569865987187891", "extra": {"a": [1]}}') AS numbers, same('{"b": "false"}') AS boolean, same('{"r": "2.3333333"}') AS real,
+SELECT same('{"i2": "7", "n": " 1e0 ", "f": "0.6569865987187891", "extra": {"a": [1]}}') AS numbers, same('{"b": "false"}') AS boolean,
 	same('{"day": "2023-01-08", "ts": "2023-01-03T01:24:30.000000Z"}') AS dates,
 	same('{"tz": "2023-01-02T11:00:00Z"}') AS utc, same('{"tz": "2023-01-02 16:45+0545"}') AS offset, same('{"tz": "2023-01-02T12:00"}') AS model_zone,
 	same('{"span": 18169200}') AS seconds, same('{"span": "7 mons 7 hours"}') AS interval, same('{"v": "v1", "c": "c3"}') AS text;
@@ -357,6 +359,28 @@ BEGIN
 		END;
 	END LOOP;
 END $$;
+CREATE FUNCTION guess_retrained() RETURNS SETOF numeric LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1..3 LOOP
+		UPDATE steps SET y = y + 1000;
+		PERFORM echolon_train_rf('steps', 'y', model => 'steps', n_estimators => 1, bootstrap => false, max_features => 'all');
+		RETURN NEXT round(echolon_predict('steps', ROW(3, 'red', 0.5, NULL)::steps)::numeric, 6);
+	END LOOP;
+END $$;
+-- two models of one length, one after the other in one variable
+CREATE FUNCTION guess_versions() RETURNS SETOF numeric LANGUAGE plpgsql AS $$
+DECLARE m bytea;
+BEGIN
+	FOR i IN 0..3 LOOP
+		m := echolon_export_model('steps', 1 + i % 2);
+		RETURN NEXT round(echolon_predict_model(m, ROW(3, 'red', 0.5, NULL)::steps)::numeric, 6);
+	END LOOP;
+END $$;
+SELECT count(DISTINCT length(echolon_export_model('steps', v))) AS lengths FROM generate_series(1, 2) v;
+SELECT guess_versions();
+BEGIN;
+SELECT guess_retrained();
+ROLLBACK;
 BEGIN;
 SELECT guess_through();
 EXECUTE p;

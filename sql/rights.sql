@@ -23,6 +23,9 @@ CREATE TABLE rights_t AS SELECT i % 50 AS a, (i % 50) * 2.5 AS b FROM generate_s
 CREATE TABLE rights_row AS SELECT * FROM rights_t LIMIT 1;
 GRANT SELECT ON rights_t, rights_row TO PUBLIC;
 
+-- for operators that someone puts in front of PostgreSQL's
+CREATE SCHEMA regress_hostile AUTHORIZATION regress_stranger;
+
 -- any role may train
 SET ROLE regress_owner;
 SELECT model, version FROM echolon_train_rf('rights_t', 'b', model => 'mine', n_estimators => 2);
@@ -45,13 +48,14 @@ $$ BEGIN RAISE WARNING 'saw %', $1; RETURN true; END $$;
 SELECT model FROM echolon.models WHERE pg_temp.peek(model);
 SELECT model FROM echolon.model_versions WHERE pg_temp.peek(model);
 -- nor are operators of their own run with other rights than theirs
-CREATE FUNCTION pg_temp.equal(bigint, bigint) RETURNS boolean LANGUAGE plpgsql AS
+CREATE FUNCTION regress_hostile.equal(bigint, bigint) RETURNS boolean LANGUAGE plpgsql AS
 $$ BEGIN RAISE WARNING '% compared %', current_user, $1; RETURN true; END $$;
-CREATE FUNCTION pg_temp.equal(text, text) RETURNS boolean LANGUAGE plpgsql AS
+CREATE FUNCTION regress_hostile.equal(text, text) RETURNS boolean LANGUAGE plpgsql AS
 $$ BEGIN RAISE WARNING '% compared %', current_user, $1; RETURN true; END $$;
-CREATE OPERATOR pg_temp.= (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = pg_temp.equal);
-CREATE OPERATOR pg_temp.= (LEFTARG = text, RIGHTARG = text, FUNCTION = pg_temp.equal);
-SET search_path = pg_temp, pg_catalog, public;
+CREATE OPERATOR regress_hostile.= (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = regress_hostile.equal);
+CREATE OPERATOR regress_hostile.= (LEFTARG = text, RIGHTARG = text, FUNCTION = regress_hostile.equal);
+SET search_path = regress_hostile, pg_catalog, public;
+SELECT 1::bigint = 2::bigint AS it_works;
 SELECT model FROM echolon.models;
 SELECT model, version FROM echolon_train_rf('rights_t', 'b', model => 'theirs', n_estimators => 2);
 SELECT model, version FROM echolon_train_rf('rights_t', 'b', model => 'theirs', n_estimators => 2);

@@ -23,17 +23,17 @@ SELECT * FROM echolon_parameters('echolon_predict');
 
 -- A table with a known rule: y = 10 * a + step(b) + a category's effect, and noise from a hash.
 CREATE TABLE shop AS
-SELECT i AS id,
+SELECT i::int AS id,
 	   (i * 7919 % 1000) / 100.0 AS a,
 	   (i * 104729 % 997)::int AS b,
-	   (ARRAY['north', 'south', 'east', 'west'])[1 + i % 4] AS region,
+	   (ARRAY['north', 'south', 'east', 'west'])[1 + (i % 4)::int] AS region,
 	   date '2020-01-01' + (i / 4)::int AS day,
 	   10 * (i * 7919 % 1000) / 100.0 + CASE WHEN i * 104729 % 997 > 500 THEN 30 ELSE 0 END
 		   + (i % 4) * 5 + (i * 15485863 % 101) / 50.0 AS y,
 	   (i * 7919 % 1000) > 300 AND (i * 104729 % 997) > 200 AS bought,
 	   CASE WHEN i * 7919 % 1000 < 300 THEN 'low' WHEN i * 7919 % 1000 < 700 THEN 'mid' ELSE 'high' END AS level,
-	   i % 3 AS three, i % 2 AS two, (1 + i % 3)::float8 AS w
-FROM generate_series(1, 2000) AS i;
+	   (i % 3)::int AS three, (i % 2)::int AS two, (1 + i % 3)::float8 AS w
+FROM generate_series(1::bigint, 2000) AS i;
 
 -- What a training returns.
 SELECT model, version, task, rows_used, metric, score > 0.95 AS good, train_score > score AS train_better,
@@ -45,8 +45,6 @@ SELECT version, (details->'metrics'->'score'->>'accuracy')::float8 > 0.95 AS goo
 FROM echolon_train_gb('shop', 'level', features => '{a,b}');
 -- An integer of two values is a class, of three a number with a notice; task => decides.
 SELECT task FROM echolon_train_rf('shop', 'two', n_estimators => 3);
-SET client_min_messages = notice;
-SET client_min_messages = warning;
 SELECT task FROM echolon_train_rf('shop', 'three', n_estimators => 3);
 SELECT task, metric FROM echolon_train_rf('shop', 'three', task => 'classification', model => 'three_classes', n_estimators => 3);
 
@@ -128,7 +126,6 @@ SELECT echolon_train_gb('shop', 'y', learning_rate => 0, model => 'x');
 SELECT echolon_train_gb('shop', 'y', learning_rate => 'NaN', model => 'x');
 SELECT echolon_train_gb('shop', 'y', loss => 'log_loss', model => 'x');
 SELECT echolon_train_gb('shop', 'bought', loss => 'huber', model => 'x');
-SELECT echolon_train_gb('shop', 'y', loss => 'poisson', features => '{a}', model => 'x', task => 'regression') IS NOT NULL AS ok;
 SELECT echolon_train_gb('shop', 'y', quantile => 1, loss => 'quantile', model => 'x');
 SELECT echolon_train_gb('shop', 'y', test_fraction => 1, model => 'x');
 SELECT echolon_train_gb('shop', 'y', split_by => 'region', model => 'x');
@@ -150,7 +147,6 @@ SET echolon.max_memory = '1MB';
 SELECT echolon_train_rf('shop', 'y', model => 'x');
 RESET echolon.max_memory;
 -- A constant target, one class, a negative target for poisson.
-SELECT echolon_train_rf('flat', 'y') FROM (SELECT 1) x WHERE false;
 CREATE TABLE flat AS SELECT g AS a, 5.0 AS y, 'one' AS c, -g AS n, (g % 7)::float8 AS x FROM generate_series(1, 200) g;
 SELECT echolon_train_rf('flat', 'y');
 SELECT echolon_train_rf('flat', 'c');

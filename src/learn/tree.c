@@ -72,7 +72,7 @@ builder_children(TreeBuilder *builder)
 	if (n + 2 > builder->node_capacity)
 	{
 		const LearnEnv *env = builder->env;
-		uint32_t	more = n < FIRST_CAPACITY ? FIRST_CAPACITY : n + n / 2;
+		uint32_t	more = builder->node_capacity + builder->node_capacity / 2 + FIRST_CAPACITY;
 
 		if (more > NODE_CHILD_MASK)
 			env->fail(env->arg, "a tree has more nodes than a model can hold");

@@ -25,7 +25,6 @@ typedef struct EncoderColumn
 	int			attribute;		/* rows: place of the value, from 0 */
 	bool		only_null;		/* rows: text where the model needs something else, as an
 								 * untyped NULL has; a value is an error */
-	bool		single;			/* documents: the model saw real, so round as real does */
 	bool		padded;			/* documents: it saw character(n), whose trailing blanks do not count */
 
 	/* Dictionary: open addressing; encoder_category builds it when the first label comes. */

@@ -4,8 +4,9 @@
  *
  * Keys are the model's column names.  A key has to be there, with null for a value that is
  * missing: a misspelt key must not turn into a prediction from nothing.  to_jsonb
- * of a row gives the same numbers as the row itself: a real is rounded as reals are, blanks at
- * the end of a character(n) do not count, intervals and dates are read from their text.  Dates have to be ISO 8601, so that no DateStyle
+ * of a row gives the same predictions as the row itself: blanks at the end of a character(n) do
+ * not count, intervals and dates are read from their text, and the few digits of a real lie on
+ * the same side of every threshold as the real does, because a threshold is a midpoint.  Dates have to be ISO 8601, so that no DateStyle
  * decides what 01-02-2024 is, and are taken apart here: neither the session's style nor its zone
  * has a part in it.
  */
@@ -45,7 +46,6 @@ encoder_create_json(const CachedModel *model, const char *name, MemoryContext co
 			case COLUMN_NUMBER:
 				/* Of all numbers only an interval has a text of another form. */
 				typid = strncmp(column->type_name, "interval", 8) == 0 ? INTERVALOID : FLOAT8OID;
-				column->single = strcmp(column->type_name, "real") == 0;
 				break;
 			case COLUMN_CATEGORY:
 				column->padded = strncmp(column->type_name, "character", 9) == 0 &&
@@ -204,7 +204,7 @@ json_number(const Encoder *encoder, const EncoderColumn *column, const JsonbValu
 	}
 	else
 		json_bad_value(encoder, column, value);
-	return column->single ? (double) (float) number : number;
+	return number;
 }
 
 /* ---- dates -------------------------------------------------------------------- */

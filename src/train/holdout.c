@@ -57,6 +57,27 @@ compare_class_hash(const void *a, const void *b)
 	return (x->hash > y->hash) - (x->hash < y->hash);
 }
 
+/*
+ * Of n ascending hashes the place nearest to fraction * n where two neighbours differ;
+ * 0 where there is none, or the wanted share is none: at least one row stays to learn from.
+ */
+static size_t
+nearest_boundary(const ClassHash *hashes, size_t n, double fraction)
+{
+	size_t		wanted = Min((size_t) floor(n * fraction + 0.5), n - 1);
+	size_t		below = wanted,
+				above = wanted;
+
+	while (below > 0 && hashes[below - 1].hash == hashes[below].hash)
+		below--;
+	while (above > 0 && above < n && hashes[above - 1].hash == hashes[above].hash)
+		above++;
+	if (above == n)
+		return below;
+	/* none at all would be the worst choice where some were wanted */
+	return below > 0 && wanted - below <= above - wanted ? below : above;
+}
+
 /* Hash split: a threshold a class, so that the wanted share of its rows is below. */
 static void
 split_by_hash(const Frame *frame, const Target *target, const uint32 *rows, size_t n,
@@ -74,14 +95,14 @@ split_by_hash(const Frame *frame, const Target *target, const uint32 *rows, size
 	CHECK_FOR_INTERRUPTS();
 	for (size_t start = 0, end; start < n; start = end)
 	{
-		size_t		wanted;
+		size_t		boundary;
 
 		for (end = start + 1; end < n && hashes[end].class_number == hashes[start].class_number;)
 			end++;
-		wanted = (size_t) floor((end - start) * fraction + 0.5);
-		if (wanted >= end - start)	/* one row at least stays to be learned from */
-			wanted = end - start - 1;
-		holdout->class_thresholds[hashes[start].class_number] = hashes[start + wanted].hash;
+		/* equal rows stay together: the place nearest to the wanted share where the hash changes */
+		boundary = nearest_boundary(&hashes[start], end - start, fraction);
+		holdout->class_thresholds[hashes[start].class_number] =
+			boundary == 0 ? 0 : hashes[start + boundary].hash;
 	}
 	pfree(hashes);
 	for (size_t i = 0; i < n; i++)

@@ -80,7 +80,7 @@ static const ParamDef param_defs[PARAM_COUNT] = {
 	"added to the hessian of a leaf: shrinks small leaves", "l2_regularization", "lambda_l2", "lambda"},
 	[PARAM_LOSS] = {"loss", PTYPE_TEXT, IN_GB, NULL, NULL, 0, 0, false, "squared_error absolute_error quantile huber poisson log_loss",
 	"what boosting minimises; NULL: squared_error, or log_loss for classes", "loss", "objective", "objective"},
-	[PARAM_QUANTILE] = {"quantile", PTYPE_FLOAT8, IN_GB, NULL, "0.5", 0, 1, true, NULL,
+	[PARAM_QUANTILE] = {"quantile", PTYPE_FLOAT8, IN_GB, NULL, "0.5", 0, 0.9999, true, NULL,
 	"the quantile that loss => 'quantile' predicts", "quantile", "alpha", "quantile_alpha"},
 	[PARAM_CRITERION] = {"criterion", PTYPE_TEXT, IN_BOTH, NULL, "newton", 0, 0, false, "squared_error gini entropy newton friedman_mse",
 	"what a split improves: squared_error (forest, regression), gini or entropy (forest, classes), newton or friedman_mse (boosting)", "criterion", NULL, NULL},
@@ -517,8 +517,6 @@ params_resolve(const ParamValues *values, uint32 nfeatures, uint32 nclasses, Lea
 	if (boosting)
 		params->loss = resolve_loss(&v[PARAM_LOSS], nclasses);
 	params->quantile = boosting ? v[PARAM_QUANTILE].number : 0.5;
-	if (boosting && params->quantile >= 1.0)
-		range_error(&param_defs[PARAM_QUANTILE], "1");
 	params->criterion = resolve_criterion(&v[PARAM_CRITERION], values->algorithm, nclasses);
 	params->split_rule = !boosting && strcmp(v[PARAM_SPLIT_RULE].word, "random") == 0 ? SPLIT_RANDOM : SPLIT_BEST;
 	params->early_stopping_rounds = (uint32) v[PARAM_EARLY_STOPPING_ROUNDS].integer;

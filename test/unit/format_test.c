@@ -781,7 +781,9 @@ static void bad_padding(uint8_t *bytes)
 }
 static void huge_section(uint8_t *bytes)
 {
-	memset(bytes + 32 + 24 * (SECTION_NODES - 1) + 16, 0xFF, 8);
+	uint64_t	length = UINT64_MAX - 7;
+
+	memcpy(bytes + 32 + 24 * (SECTION_NODES - 1) + 16, &length, 8);
 }
 static void last_leaf_wrong(uint8_t *bytes)
 {
@@ -1100,6 +1102,11 @@ test_truncation(Kind kind)
 	memcpy(bytes + 16, &length, 8);
 	model_file_seal(bytes, length);
 	okf(!read_copy(bytes, length, false), "%s: with bytes behind its end it is refused", kind_name[kind]);
+
+	/* the same bytes as a part of an element of the last section */
+	((FormatSection *) (bytes + sizeof(FormatHeader)))[SECTION_SPLITS - 1].length++;
+	model_file_seal(bytes, length);
+	okf(!read_copy(bytes, length, false), "%s: with a part of an element it is refused", kind_name[kind]);
 	free(bytes);
 }
 
