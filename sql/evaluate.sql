@@ -44,8 +44,11 @@ FROM echolon_metrics('house_price') m JOIN (
 						percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(residual)),
 						avg(abs(residual / actual)), 1 - sum(residual ^ 2) / var_pop(actual) / count(*)]) AS value
 	FROM echolon_residuals('house_price')) o USING (metric);
--- better than the mean, and not by heart alone
+-- better than the mean, and not by heart alone; what is out of bag is held out as well
 SELECT metric, score < baseline AS better, train_score < score AS optimistic FROM echolon_metrics('house_price', 1) WHERE metric = 'rmse';
+SELECT oob_score BETWEEN score / 2 AND score * 2 AS near FROM echolon_metrics('house_price', 2) WHERE metric = 'rmse';
+SELECT abs(m.oob_score - c.held_out) < 1e-9 AS same FROM echolon_metrics('house_price', 2) m, echolon_learning_curve('house_price', 2) c
+WHERE m.metric = 'mse' AND c.n_estimators = 20;
 SELECT m.score = v.score AS score, m.train_score = v.train_score AS train_score, m.baseline = v.baseline AS baseline
 FROM echolon.models v, echolon_metrics('house_price') m WHERE v.model = 'house_price' AND m.metric = 'r2';
 -- versions
@@ -54,7 +57,7 @@ SELECT (SELECT score FROM echolon_metrics('house_price', 1) WHERE metric = 'r2')
 
 -- ---- report, matrix ------------------------------------------------------------------------------
 
-SELECT label, round(precision::numeric, 2) AS precision, round(recall::numeric, 2) AS recall, round(f1::numeric, 2) AS f1, support > 0 AS support
+SELECT label, precision > 0.8 AS precision, recall > 0.8 AS recall, f1 > 0.8 AS f1, support > 0 AS support
 FROM echolon_classification_report('customer_churn');
 SELECT actual, predicted, count >= 0 AS counted FROM echolon_confusion_matrix('flower_kind');
 -- each row of the report follows from the matrix

@@ -240,6 +240,16 @@ SELECT count(*) FILTER (WHERE echolon_predict('value', k) IS DISTINCT FROM echol
 FROM kinds k, LATERAL (SELECT i2::numeric, i4::real, i8, r, f, n::float8, p, span, t::varchar, v::text, c::text, e::text, b::text, u::text, day, ts, tz,
 	"Mixed Case"::int, "a""b"::char(5), "order") o;
 
+-- levels above max_categories are pooled, and a level never seen is one of them: not missing
+CREATE TABLE towns (town text, z float8, y float8);
+INSERT INTO towns
+SELECT CASE WHEN i % 4 = 0 THEN 'small ' || i % 25 WHEN i % 4 = 1 THEN 'north' WHEN i % 4 = 2 THEN 'south' END, i * 0.6180339887 - floor(i * 0.6180339887),
+	CASE i % 4 WHEN 0 THEN 1 WHEN 1 THEN 2 WHEN 2 THEN 3 ELSE 4 END
+FROM generate_series(1, 600) i;
+SELECT task FROM echolon_train_rf('towns', 'y', model => 'towns', n_estimators => 1, bootstrap => false, max_features => 'all', max_categories => 3);
+SELECT town, round(echolon_predict('towns', t)::numeric, 6), round(echolon_predict_json('towns', to_jsonb(t))::numeric, 6) AS json
+FROM (SELECT town, 0.5 AS z FROM unnest('{small 3,a new one,north,south,NULL}'::text[]) town) t;
+
 -- ---- documents ----
 
 CREATE FUNCTION doc(changes jsonb) RETURNS jsonb LANGUAGE sql STABLE AS
@@ -372,6 +382,7 @@ CREATE FUNCTION guess_versions() RETURNS SETOF numeric LANGUAGE plpgsql AS $$
 DECLARE m bytea;
 BEGIN
 	FOR i IN 0..3 LOOP
+		m := NULL;	-- frees the place that the next one then takes
 		m := echolon_export_model('steps', 1 + i % 2);
 		RETURN NEXT round(echolon_predict_model(m, ROW(3, 'red', 0.5, NULL)::steps)::numeric, 6);
 	END LOOP;
@@ -465,6 +476,6 @@ SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AN
 WHERE p.proname ~ '^echolon_p(redict|ermut)' AND (obj_description(p.oid, 'pg_proc') IS NULL OR NOT (p.proparallel = 's' OR p.proname ~ 'permut'));
 
 SET client_min_messages = error;
-SELECT count(echolon_drop_model(model)) FROM echolon.models WHERE model IN ('steps', 'value', 'class', 'flag');
+SELECT count(echolon_drop_model(model)) FROM echolon.models WHERE model IN ('steps', 'value', 'class', 'flag', 'towns');
 DROP SCHEMA predict CASCADE;
 DROP ROLE regress_predict_reader;

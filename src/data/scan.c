@@ -40,13 +40,15 @@ typedef struct RowReceiver
 	RelationRow row;
 	void	   *arg;
 	MemoryContext context;		/* of the row function; reset after each row */
+	TupleDesc	desc;			/* of the query, which a slot's own may lack the names of */
 	uint64		rows;
 } RowReceiver;
 
-/* The query begins: nothing to prepare. */
+/* The query begins.  Under a UNION ALL the slots' own descriptors have no column names. */
 static void
 receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
 {
+	((RowReceiver *) self)->desc = desc;
 }
 
 /* One row, deformed once. */
@@ -59,7 +61,7 @@ receiver_row(TupleTableSlot *slot, DestReceiver *self)
 	slot_getallattrs(slot);
 
 	old = MemoryContextSwitchTo(receiver->context);
-	receiver->row(receiver->arg, slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull);
+	receiver->row(receiver->arg, receiver->desc, slot->tts_values, slot->tts_isnull);
 	MemoryContextSwitchTo(old);
 
 	/* does nothing unless something was allocated, such as a detoasted value */

@@ -38,6 +38,7 @@ typedef struct ClassScan
 	const uint16_t *codes;		/* present values, ascending */
 	uint32_t	m;
 	uint32_t	missing;		/* number of missing rows */
+	double		to_exceed;		/* by the gain of a candidate */
 	double		gain;			/* of the best candidate so far */
 	uint32_t	place;
 	bool		missing_left;
@@ -153,7 +154,7 @@ scan_bins(ClassScan *scan, ClassSide *without, ClassSide *with, Split *best)
 		side_add_code(scan, without, scan->codes[m - 1]);
 		try_side(scan, without, m - 1, false, false);
 	}
-	if (!(scan->gain > node->min_gain) || !split_better(best, scan->gain, scan->feature))
+	if (!(scan->gain > scan->to_exceed))
 		return;
 	split_take(best, scan->feature, scan->gain, scan->codes[scan->place],
 			   scan->place + 1 == m ? BIN_NONE : scan->codes[scan->place + 1],
@@ -192,7 +193,7 @@ scan_few(ClassScan *scan, ClassSide *side, Split *best)
 		if (node->rule->random)
 			break;
 	}
-	if (!(scan->gain > node->min_gain) || !split_better(best, scan->gain, scan->feature))
+	if (!(scan->gain > scan->to_exceed))
 		return;
 	split_take(best, scan->feature, scan->gain, 0, NODE_HAS_SET,
 			   some_missing ? scan->missing_left : default_left(node, scan->nl),
@@ -359,7 +360,7 @@ scan_ordered(ClassScan *scan, ClassSide *without, ClassSide *with, SplitScratch 
 		if (some_missing)
 			try_side(scan, with, i, true, true);
 	}
-	if (!(scan->gain > node->min_gain) || !split_better(best, scan->gain, scan->feature))
+	if (!(scan->gain > scan->to_exceed))
 		return;
 	split_take(best, scan->feature, scan->gain, 0, NODE_HAS_SET,
 			   some_missing ? scan->missing_left : default_left(node, scan->nl),
@@ -414,7 +415,9 @@ rows_scan_classes(RowStore *rows, uint32_t first, const SplitNode *node, const F
 	ClassSide	without = {.left = scratch->left},
 				with = {.left = scratch->left_missing};
 	ClassScan	scan = {.rows = rows, .node = node, .fb = fb, .feature = feature,
-	.codes = rows->present, .gain = node->min_gain};
+	.codes = rows->present, .gain = gain_to_exceed(node, best, feature)};
+
+	scan.to_exceed = scan.gain;
 
 	rows_codes(rows, first, n, feature, rows->codes);
 	scan.dense = (size_t) ncodes * nclasses <= 2 * (size_t) n &&

@@ -270,32 +270,72 @@ search_group(Grower *grower, const GrowNode *at, const SplitNode *node, const ui
 	return varies;
 }
 
+/* Search one feature of a node of few rows; false where it is constant in the node. */
+static bool
+search_sparse(Grower *grower, const GrowNode *at, const SplitNode *node, uint32_t feature, Split *best)
+{
+	RowStore   *rows = &grower->rows;
+	const FeatureBins *fb = &grower->setup->bins->features[feature];
+
+	if (grower->setup->nclasses > 0)
+		return rows_scan_classes(rows, at->first, node, fb, feature, &grower->scratch, best);
+	return search_cells(grower, node, feature, rows->cells,
+						rows_sum_sparse(rows, at->first, at->n, feature, feature_ncodes(fb)), best);
+}
+
+/*
+ * Two rows, a third of all nodes of a full tree: every feature that parts them gains the same, so the
+ * lowest one that is allowed to is the best.
+ */
+static bool
+search_pair(Grower *grower, const GrowNode *at, const SplitNode *node, const uint32_t *features,
+			uint32_t nfeatures, Split *best)
+{
+	bool		sets_full = grower->builder.nsets >= MAX_TREE_SETS;
+	bool		varies = false;
+	uint32_t	least = 0;
+
+	while (!best->found)
+	{
+		uint32_t	lowest = UINT32_MAX;
+
+		for (uint32_t i = 0; i < nfeatures; i++)
+			if (features[i] >= least && features[i] < lowest &&
+				rows_pair_differs(&grower->rows, at->first, features[i]) &&
+				!(sets_full && grower->setup->bins->features[features[i]].kind == LEARN_CATEGORY))
+				lowest = features[i];
+		if (lowest == UINT32_MAX)
+			break;
+		varies |= search_sparse(grower, at, node, lowest, best);
+		least = lowest + 1;
+	}
+	return varies;
+}
+
 /* Search features one by one, or a few at a time; false where all are constant in the node. */
 static bool
 search_features(Grower *grower, const GrowNode *at, const SplitNode *node, const uint32_t *features,
 				uint32_t nfeatures, Split *best)
 {
 	const Bins *bins = grower->setup->bins;
-	RowStore   *rows = &grower->rows;
 	uint32_t	group[DENSE_FEATURES];
 	uint32_t	ngroup = 0;
 	bool		varies = false;
 
+	if (at->n == 2)
+		return search_pair(grower, at, node, features, nfeatures, best);
 	for (uint32_t i = 0; i < nfeatures; i++)
 	{
 		uint32_t	f = features[i];
 		const FeatureBins *fb = &bins->features[f];
-		uint32_t	ncodes = feature_ncodes(fb);
 
 		if (i % CHECK_FEATURES == CHECK_FEATURES - 1)
 			grower->env->check(grower->env->arg);
 		if (fb->kind == LEARN_CATEGORY && grower->builder.nsets >= MAX_TREE_SETS)
 			continue;
-		if (grower->setup->nclasses > 0)
-			varies |= rows_scan_classes(rows, at->first, node, fb, f, &grower->scratch, best);
-		else if (at->n < SPARSE_ROWS || ncodes > 2 * (size_t) at->n)
-			varies |= search_cells(grower, node, f, rows->cells,
-								   rows_sum_sparse(rows, at->first, at->n, f, ncodes), best);
+		if (grower->setup->nclasses > 0 || at->n < SPARSE_ROWS ||
+			feature_ncodes(fb) > 2 * (size_t) at->n)
+			varies |= search_sparse(grower, at, node, f, best);
 		else
 		{
 			group[ngroup++] = f;

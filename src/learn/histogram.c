@@ -379,11 +379,24 @@ rows_codes(RowStore *rows, uint32_t first, uint32_t n, uint32_t feature, uint16_
 	}
 }
 
-/* Add a row's cell to that of its code, or begin the latter with it. */
-static inline void
-cell_put(Cell *cell, CellVector v, uint64_t had)
+bool
+rows_pair_differs(const RowStore *rows, uint32_t first, uint32_t feature)
 {
-	*(CellVector *) cell = (*(CellVector *) cell & (CellVector) {had, had}) + v;
+	const Matrix *matrix = rows->setup->matrix;
+	const uint8_t *record = rows->records + (size_t) first * rows->stride + RECORD_CODES;
+
+	switch (rows->form)
+	{
+		case ROWS_RECORDS:
+			return matrix_load(record, feature, matrix->wide) !=
+				matrix_load(record + rows->stride, feature, matrix->wide);
+		case ROWS_REFERENCES:
+			return matrix_code(matrix, row_head(rows, first)->row, feature) !=
+				matrix_code(matrix, row_head(rows, first + 1)->row, feature);
+		default:
+			return matrix_code(matrix, rows->order[first], feature) !=
+				matrix_code(matrix, rows->order[first + 1], feature);
+	}
 }
 
 /*
@@ -394,6 +407,7 @@ uint32_t
 rows_sum_sparse(RowStore *rows, uint32_t first, uint32_t n, uint32_t feature, uint32_t ncodes)
 {
 	Cell	   *cells = rows->cells;
+	const uint16_t *codes = rows->codes;
 	uint16_t   *present = rows->present;
 	uint64_t	words[4] = {0, 0, 0, 0};
 	uint32_t	m = 0;
@@ -403,21 +417,25 @@ rows_sum_sparse(RowStore *rows, uint32_t first, uint32_t n, uint32_t feature, ui
 	{
 		codeset_clear(rows->set, ncodes);
 		for (uint32_t i = 0; i < n; i++)
-			cell_put(&cells[rows->codes[i]], *(CellVector *) &rows->row_cells[i],
-					 codeset_add(rows->set, rows->codes[i]));
-		return codeset_list(rows->set, ncodes, present);
+		{
+			codeset_add(rows->set, codes[i]);
+			*(CellVector *) &cells[codes[i]] = (CellVector) {0, 0};
+		}
+		m = codeset_list(rows->set, ncodes, present);
+	}
+	else
+	{
+		for (uint32_t i = 0; i < n; i++)
+		{
+			words[codes[i] >> 6] |= UINT64_C(1) << (codes[i] & 63);
+			*(CellVector *) &cells[codes[i]] = (CellVector) {0, 0};
+		}
+		for (uint32_t w = 0; w < 4; w++)
+			for (uint64_t bits = words[w]; bits != 0; bits &= bits - 1)
+				present[m++] = (uint16_t) (w * 64 + (uint32_t) __builtin_ctzll(bits));
 	}
 	for (uint32_t i = 0; i < n; i++)
-	{
-		uint32_t	code = rows->codes[i];
-		uint64_t	word = words[code >> 6];
-
-		cell_put(&cells[code], *(CellVector *) &rows->row_cells[i], -((word >> (code & 63)) & 1));
-		words[code >> 6] = word | UINT64_C(1) << (code & 63);
-	}
-	for (uint32_t w = 0; w < 4; w++)
-		for (uint64_t bits = words[w]; bits != 0; bits &= bits - 1)
-			present[m++] = (uint16_t) (w * 64 + (uint32_t) __builtin_ctzll(bits));
+		cell_add(&cells[codes[i]], *(const CellVector *) &rows->row_cells[i]);
 	return m;
 }
 

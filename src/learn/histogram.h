@@ -13,8 +13,8 @@
  * - order (boosting): the row's number alone; its cell and codes are looked up, some rows ahead.
  *
  * Sums by code are made in one of two ways.  Dense: zeroed cells for every code,
- * several features in one pass.  Sparse, for nodes of few rows: a set of the codes seen
- * tells which cells are in use, the first row of a code overwrites its cell, and nothing has to be cleared.
+ * several features in one pass.  Sparse, for nodes of few rows: only the cells of codes that occur are zeroed,
+ * and a set of bits gives them in order.
  */
 #ifndef ECHOLON_HISTOGRAM_H
 #define ECHOLON_HISTOGRAM_H
@@ -96,6 +96,9 @@ extern void rows_totals(const RowStore *rows, uint32_t first, uint32_t n, int64_
 extern bool rows_same_target(const RowStore *rows, uint32_t first, uint32_t n, int64_t target);
 extern uint32_t rows_part(RowStore *rows, uint32_t first, uint32_t n, uint32_t feature,
 						  const CodeSide *side);
+
+/* Do two neighbouring rows differ in a feature? */
+extern bool rows_pair_differs(const RowStore *rows, uint32_t first, uint32_t feature);
 
 /* Sparse sums: rows_gather once a node, then a feature at a time into rows->cells. */
 extern void rows_gather(RowStore *rows, uint32_t first, uint32_t n);

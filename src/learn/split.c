@@ -46,18 +46,21 @@ try_sums(const GainKind kind, const SplitNode *node, int direction, int64_t gl, 
 	best->hl = hl;
 }
 
-/* All boundaries between the present bins, or the random one. */
+/*
+ * All boundaries between the present bins.  The gain is computed before anything is checked:
+ * checks that nearly always pass, or fail, would cost more than the arithmetic.
+ */
 static always_inline void
-scan_bins(const GainKind kind, const SplitNode *node, const FeatureBins *fb, uint32_t feature,
-		  const Cell *cells, const uint16_t *codes, uint32_t m, Cell missing, Candidate *best)
+scan_boundaries(const GainKind kind, const SplitNode *node, int direction, const Cell *cells,
+				const uint16_t *codes, uint32_t m, const Cell *missing, Candidate *best)
 {
-	const SplitRule *rule = node->rule;
-	uint64_t	mask = (UINT64_C(1) << rule->cshift) - 1;
-	bool		some_missing = (missing.hc & mask) > 0;
-	int			direction = fb->monotone;
-	uint32_t	only = rule->random && m > 1 ? random_place(node, fb, feature, codes, m) : UINT32_MAX;
+	/* what the loop needs, where the compiler knows that nothing else writes to it */
+	SplitNode	own = {.rule = node->rule, .g = node->g, .h = node->h, .mean = node->mean,
+	.rest = node->rest, .parent = node->parent};
+	uint32_t	cshift = node->rule->cshift;
 	int64_t		g = 0;
 	uint64_t	hc = 0;
+	double		most = best->gain;
 
 	for (uint32_t i = 0; i + 1 < m; i++)
 	{
@@ -65,23 +68,55 @@ scan_bins(const GainKind kind, const SplitNode *node, const FeatureBins *fb, uin
 
 		g += cell->g;
 		hc += cell->hc;
-		if (only != UINT32_MAX && i != only)
-			continue;
-		if (!some_missing && node->n - (uint32_t) (hc & mask) < rule->min_samples_leaf)
-			return;
-		try_sums(kind, node, direction, g, hc, i, false, best);
-		if (some_missing)
-			try_sums(kind, node, direction, g + missing.g, hc + missing.hc, i, true, best);
+		if (split_gain(kind, &own, g, hc >> cshift) > most)
+		{
+			try_sums(kind, node, direction, g, hc, i, false, best);
+			most = best->gain;
+		}
+		if (missing && split_gain(kind, &own, g + missing->g, (hc + missing->hc) >> cshift) > most)
+		{
+			try_sums(kind, node, direction, g + missing->g, hc + missing->hc, i, true, best);
+			most = best->gain;
+		}
+	}
+}
+
+/* The splits of a numeric feature: all boundaries or the random one, and missing rows alone. */
+static always_inline void
+scan_bins(const GainKind kind, const SplitNode *node, const FeatureBins *fb, uint32_t feature,
+		  const Cell *cells, const uint16_t *codes, uint32_t m, const Cell *missing, Candidate *best)
+{
+	uint32_t	only;
+	int64_t		g = 0;
+	uint64_t	hc = 0;
+
+	if (!node->rule->random)
+	{
+		if (missing)
+			scan_boundaries(kind, node, fb->monotone, cells, codes, m, missing, best);
+		else
+			scan_boundaries(kind, node, fb->monotone, cells, codes, m, NULL, best);
+	}
+	else if (m > 1)
+	{
+		only = random_place(node, fb, feature, codes, m);
+		for (uint32_t i = 0; i <= only; i++)
+		{
+			g += cells[codes[i]].g;
+			hc += cells[codes[i]].hc;
+		}
+		try_sums(kind, node, fb->monotone, g, hc, only, false, best);
+		if (missing)
+			try_sums(kind, node, fb->monotone, g + missing->g, hc + missing->hc, only, true, best);
 	}
 
 	/* all values against missing; infinity can't lie below a finite threshold */
-	if (some_missing && m > 0 && fb->upper[codes[m - 1]] < DBL_MAX)
+	if (missing && m > 0 && fb->upper[codes[m - 1]] < DBL_MAX)
 	{
 		double		before = best->gain;
 
-		g += cells[codes[m - 1]].g;
-		hc += cells[codes[m - 1]].hc;
-		try_sums(kind, node, 0, g, hc, m - 1, false, best);
+		try_sums(kind, node, 0, node->g - missing->g,
+				 ((node->h << node->rule->cshift) | node->n) - missing->hc, m - 1, false, best);
 		if (best->gain > before)
 			best->missing_alone = true;
 	}
@@ -107,10 +142,10 @@ split_take(Split *best, uint32_t feature, double gain, uint32_t bin, uint32_t be
 
 static void
 scan_numeric(const SplitNode *node, const FeatureBins *fb, uint32_t feature, const Cell *cells,
-			 const uint16_t *codes, uint32_t m, Cell missing, Split *best)
+			 const uint16_t *codes, uint32_t m, const Cell *missing, Split *best)
 {
-	uint64_t	mask = (UINT64_C(1) << node->rule->cshift) - 1;
-	Candidate	found = {.gain = node->min_gain};
+	Candidate	found = {.gain = gain_to_exceed(node, best, feature)};
+	double		before = found.gain;
 
 	switch (node->rule->kind)
 	{
@@ -123,11 +158,11 @@ scan_numeric(const SplitNode *node, const FeatureBins *fb, uint32_t feature, con
 		default:
 			scan_bins(GAIN_ENTROPY, node, fb, feature, cells, codes, m, missing, &found);
 	}
-	if (!(found.gain > node->min_gain) || !split_better(best, found.gain, feature))
+	if (!(found.gain > before))
 		return;
 	split_take(best, feature, found.gain, codes[found.place],
 			   found.missing_alone ? BIN_NONE : codes[found.place + 1],
-			   (missing.hc & mask) > 0 ? found.missing_left : default_left(node, found.nl),
+			   missing ? found.missing_left : default_left(node, found.nl),
 			   found.nl, found.gl, found.hl);
 }
 
@@ -258,7 +293,8 @@ scan_ordered(const SplitNode *node, uint32_t feature, const Cell *cells, const u
 {
 	uint64_t	mask = (UINT64_C(1) << node->rule->cshift) - 1;
 	bool		some_missing = (missing.hc & mask) > 0;
-	Candidate	found = {.gain = node->min_gain};
+	Candidate	found = {.gain = gain_to_exceed(node, best, feature)};
+	double		before = found.gain;
 	Cell		pooled,
 				left = {0, 0};
 	uint32_t	npool,
@@ -277,7 +313,7 @@ scan_ordered(const SplitNode *node, uint32_t feature, const Cell *cells, const u
 		if (some_missing)
 			try_ordered(node, left.g + missing.g, left.hc + missing.hc, i, true, &found);
 	}
-	if (!(found.gain > node->min_gain) || !split_better(best, found.gain, feature))
+	if (!(found.gain > before))
 		return;
 	split_take(best, feature, found.gain, 0, NODE_HAS_SET,
 			   some_missing ? found.missing_left : default_left(node, found.nl),
@@ -364,7 +400,8 @@ scan_levels(const SplitNode *node, uint32_t feature, const Cell *cells, const ui
 	uint64_t	mask = (UINT64_C(1) << node->rule->cshift) - 1;
 	bool		some_missing = (missing.hc & mask) > 0;
 	bool		random = node->rule->random;
-	Candidate	found = {.gain = node->min_gain};
+	Candidate	found = {.gain = gain_to_exceed(node, best, feature)};
+	double		before = found.gain;
 
 	if (m == 0)
 		return;
@@ -393,7 +430,7 @@ scan_levels(const SplitNode *node, uint32_t feature, const Cell *cells, const ui
 			else
 				scan_single(GAIN_ENTROPY, node, cells, codes, m, missing, some_missing, &found);
 	}
-	if (!(found.gain > node->min_gain) || !split_better(best, found.gain, feature))
+	if (!(found.gain > before))
 		return;
 	take_levels(node, best, feature, &found, codes, m,
 				some_missing ? found.missing_left : default_left(node, found.nl));
@@ -404,7 +441,7 @@ split_scan(const SplitNode *node, const FeatureBins *fb, uint32_t feature, const
 		   const uint16_t *codes, uint32_t m, Cell missing, SplitScratch *scratch, Split *best)
 {
 	if (fb->kind == LEARN_NUMERIC)
-		scan_numeric(node, fb, feature, cells, codes, m, missing, best);
+		scan_numeric(node, fb, feature, cells, codes, m, missing.hc != 0 ? &missing : NULL, best);
 	else
 		scan_levels(node, feature, cells, codes, m, missing, scratch, best);
 }

@@ -416,11 +416,22 @@ split_bounds(const SplitRule *rule, int direction, uint32_t beyond,
 		*left_lower = *right_upper = middle;
 }
 
-/* Is a split of this feature and gain better than what was found before? */
-static inline bool
-split_better(const Split *best, double gain, uint32_t feature)
+/*
+ * The gain that a candidate of this feature has to exceed to be better: that of the best split, or, where the feature
+ * wins a tie, the next number below it.
+ */
+static inline double
+gain_to_exceed(const SplitNode *node, const Split *best, uint32_t feature)
 {
-	return gain > best->gain || (best->found && gain == best->gain && feature < best->feature);
+	double		gain = best->gain;
+	uint64_t	bits;
+
+	if (!best->found || feature > best->feature)
+		return gain;
+	__builtin_memcpy(&bits, &gain, sizeof(bits));
+	bits--;						/* the gain is above 0 */
+	__builtin_memcpy(&gain, &bits, sizeof(gain));
+	return gain > node->min_gain ? gain : node->min_gain;
 }
 
 /* The place, among the m present bins, where a random threshold ends the left side (m > 1). */

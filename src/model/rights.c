@@ -109,42 +109,56 @@ parse_right(const char *name)
 			 errhint("A privilege is predict, train or own.")));
 }
 
-/* The grants of a model, or of one grantee: calls back for each row. */
-static int
-largest_grant(int64 model_id, const char *grantee, Snapshot snapshot, bool mine)
+int
+rights_of_model(const StoredModel *model, Snapshot snapshot)
 {
-	ScanKeyData key[2];
+	ScanKeyData key;
 	StoreScan	scan;
 	HeapTuple	tuple;
 	int			largest = 0;
 
-	ScanKeyInit(&key[0], GRANT_STORE_MODEL_ID, BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum(model_id));
-	if (grantee != NULL)
-		ScanKeyInit(&key[1], GRANT_STORE_GRANTEE, BTEqualStrategyNumber, F_TEXTEQ,
-					CStringGetTextDatum(grantee));
-	scan = store_scan("grant_store", "grant_store_pkey", snapshot, grantee != NULL ? 2 : 1, key);
+	if (has_role(model->owner, model->owner_stamp))
+		return MODEL_OWN;
+	ScanKeyInit(&key, GRANT_STORE_MODEL_ID, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(model->id));
+	scan = store_scan("grant_store", "grant_store_pkey", snapshot, 1, &key);
 	while (HeapTupleIsValid(tuple = store_scan_next(&scan)))
 	{
 		int			right = DatumGetInt16(store_column(&scan, tuple, GRANT_STORE_PRIVILEGE));
-		char	   *name = store_text_column(&scan, tuple, GRANT_STORE_GRANTEE);
-		char	   *stamp = store_text_column(&scan, tuple, GRANT_STORE_GRANTEE_STAMP);
-		Oid			role;
 
 		if (right > largest &&
-			(mine ? has_role(name, stamp) : rights_role(name, stamp, &role)))
+			has_role(store_text_column(&scan, tuple, GRANT_STORE_GRANTEE),
+					 store_text_column(&scan, tuple, GRANT_STORE_GRANTEE_STAMP)))
 			largest = right;
 	}
 	store_scan_end(&scan);
 	return largest;
 }
 
-int
-rights_of_model(const StoredModel *model, Snapshot snapshot)
+/* What was granted to a name, whoever bears it now, and its stamp; 0: nothing. */
+static int
+stored_grant(int64 model_id, const char *role, char **stamp)
 {
-	if (has_role(model->owner, model->owner_stamp))
-		return MODEL_OWN;
-	return largest_grant(model->id, NULL, snapshot, true);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ScanKeyData key[2];
+	StoreScan	scan;
+	HeapTuple	tuple;
+	int			right = 0;
+
+	ScanKeyInit(&key[0], GRANT_STORE_MODEL_ID, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(model_id));
+	ScanKeyInit(&key[1], GRANT_STORE_GRANTEE, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(role));
+	scan = store_scan("grant_store", "grant_store_pkey", snapshot, 2, key);
+	tuple = store_scan_next(&scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		right = DatumGetInt16(store_column(&scan, tuple, GRANT_STORE_PRIVILEGE));
+		*stamp = store_text_column(&scan, tuple, GRANT_STORE_GRANTEE_STAMP);
+	}
+	store_scan_end(&scan);
+	UnregisterSnapshot(snapshot);
+	return right;
 }
 
 /* ---- SQL --------------------------------------------------------------------- */
@@ -203,18 +217,20 @@ echolon_grant_model(PG_FUNCTION_ARGS)
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char	   *role = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	int			right = parse_right(text_to_cstring(PG_GETARG_TEXT_PP(2)));
-	char	   *stamp;
+	char	   *stamp,
+			   *before;
 	StoredModel model;
-	Snapshot	snapshot;
+	Oid			oid;
+	int			have;
 
 	store_prevent("echolon_grant_model()");
 	store_lock_model(name, MODEL_OWN, &model);
 	stamp = grantee_stamp(role);
 
 	/* A grant adds to what the role has; an earlier role of the name leaves nothing. */
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	right = Max(right, largest_grant(model.id, role, snapshot, false));
-	UnregisterSnapshot(snapshot);
+	have = stored_grant(model.id, role, &before);
+	if (have > right && rights_role(role, before, &oid))
+		right = have;
 	write_grant(model.id, role, stamp, right);
 	PG_RETURN_VOID();
 }
@@ -227,31 +243,14 @@ echolon_revoke_model(PG_FUNCTION_ARGS)
 	char	   *role = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	int			right = parse_right(text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	StoredModel model;
-	Snapshot	snapshot;
-	ScanKeyData key[2];
-	StoreScan	scan;
-	HeapTuple	tuple;
-	char	   *stamp = NULL;
-	int			have = 0;
+	char	   *stamp;
+	int			have;
 
 	store_prevent("echolon_revoke_model()");
 	store_lock_model(name, MODEL_OWN, &model);
 
 	/* Also what was granted to a role that is gone. */
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	ScanKeyInit(&key[0], GRANT_STORE_MODEL_ID, BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum(model.id));
-	ScanKeyInit(&key[1], GRANT_STORE_GRANTEE, BTEqualStrategyNumber, F_TEXTEQ,
-				CStringGetTextDatum(role));
-	scan = store_scan("grant_store", "grant_store_pkey", snapshot, 2, key);
-	tuple = store_scan_next(&scan);
-	if (HeapTupleIsValid(tuple))
-	{
-		have = DatumGetInt16(store_column(&scan, tuple, GRANT_STORE_PRIVILEGE));
-		stamp = store_text_column(&scan, tuple, GRANT_STORE_GRANTEE_STAMP);
-	}
-	store_scan_end(&scan);
-	UnregisterSnapshot(snapshot);
+	have = stored_grant(model.id, role, &stamp);
 	if (have == 0 && strcmp(role, PUBLIC_NAME) != 0)
 		(void) get_role_oid(role, false);
 	if (have >= right)

@@ -200,7 +200,7 @@ encoder_label(const CachedModel *model, const char *label, int length)
 
 /* ---- rows ------------------------------------------------------------------- */
 
-static pg_attribute_noreturn() void
+static _Noreturn void
 encoder_column_missing(const Encoder *encoder, const char *name, TupleDesc desc)
 {
 	const char **names = palloc(mul_size(sizeof(char *), Max(desc->natts, 1)));
@@ -232,7 +232,7 @@ encoder_column_missing(const Encoder *encoder, const char *name, TupleDesc desc)
 			 errhint("Columns are matched by name: add it to the row, as NULL where it is not known.")));
 }
 
-static pg_attribute_noreturn() void
+static _Noreturn void
 encoder_type_mismatch(const Encoder *encoder, const EncoderColumn *column, Oid typid)
 {
 	const char *hint = NULL;

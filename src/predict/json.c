@@ -70,7 +70,7 @@ encoder_create_json(const CachedModel *model, const char *name, MemoryContext co
 
 /* ---- errors ------------------------------------------------------------------ */
 
-static pg_attribute_noreturn() void
+static _Noreturn void
 json_key_missing(const Encoder *encoder, const char *name, Jsonb *document)
 {
 	const char **keys = palloc(mul_size(sizeof(char *), Max(JB_ROOT_COUNT(document), 1)));
@@ -117,7 +117,7 @@ json_show(const JsonbValue *value)
 	}
 }
 
-static pg_attribute_noreturn() void
+static _Noreturn void
 json_bad_value(const Encoder *encoder, const EncoderColumn *column, const JsonbValue *value)
 {
 	const char *hint = "Write a number, or null where it is not known.";

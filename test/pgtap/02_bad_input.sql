@@ -88,11 +88,15 @@ SELECT matches(pg_temp.error_of($$SELECT echolon_train_rf('odd', 'y', features =
 CREATE TABLE typo AS SELECT id, a, b, colour, CASE WHEN id = 1234 THEN 1e9 ELSE y END AS y, label FROM pg_temp.rows(5000);
 SELECT lives_ok(format('SELECT echolon_train_%s(''typo'', ''y'', features => ''{a,b,colour}'', model => ''typo_%s'', test_fraction => 0)', f, f), f || ': trains')
 FROM unnest(ARRAY['rf', 'gb']) AS f;
-SELECT ok((SELECT 1 - sum((y - p) ^ 2) / sum((y - m) ^ 2) FROM (
-		SELECT y, echolon_predict('typo_gb', t) AS p, avg(y) OVER () AS m FROM typo AS t WHERE abs(a - (SELECT a FROM typo WHERE id = 1234)) > 0.5
-			AND abs(b - (SELECT b FROM typo WHERE id = 1234)) > 5) AS s) > 0.9,
-	'boosting: r2 stays high away from the outlier');
-SELECT ok((SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(y - echolon_predict('typo_rf', t))) FROM typo AS t) < 1,
+-- Squared error pulls each leaf that the outlier is in, whoever grows it: on these rows the median error of
+-- scikit-learn 1.9.1 is 955 and that of LightGBM 4.7.0 is 661, and of a forest of scikit-learn's 0.127.
+SELECT cmp_ok((SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(y - echolon_predict('typo_gb', t))) FROM typo AS t), '<', 661::float8,
+	'boosting: no blinder than its peers');
+SELECT lives_ok(format('SELECT echolon_train_gb(''typo'', ''y'', features => ''{a,b,colour}'', model => ''typo_%s'', loss => %L, test_fraction => 0)', l, l), l || ': trains')
+FROM unnest(ARRAY['absolute_error', 'huber']) AS l;
+SELECT cmp_ok((SELECT 1 - sum((y - p) ^ 2) / regr_sxx(y, y) FROM (SELECT y, echolon_predict('typo_' || l, t) AS p FROM typo AS t WHERE id <> 1234) AS s), '>', 0.95::float8,
+	l || ': r2 stays high on the others') FROM unnest(ARRAY['absolute_error', 'huber']) AS l;
+SELECT ok((SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(y - echolon_predict('typo_rf', t))) FROM typo AS t) < 0.15,
 	'forest: the median error stays small');
 CREATE TABLE typo_feature AS SELECT CASE WHEN id = 77 THEN 1e9 ELSE a END AS a, b, colour, y FROM good;
 SELECT ok((SELECT score FROM echolon_train_gb('typo_feature', 'y')) > 0.9, 'an outlier in a feature does no harm');

@@ -72,7 +72,7 @@ ALTER TABLE changing ALTER COLUMN colour TYPE varchar(20);
 SELECT is((SELECT count(*) FROM changing AS c JOIN before USING (id) WHERE echolon_predict('changing', c) = before.p), 600::bigint,
 	'a column more, one less, other types of the same kind: the same predictions');
 ALTER TABLE changing RENAME COLUMN colour TO color;
-SELECT matches(pg_temp.error_of($$SELECT echolon_predict('changing', c) FROM changing AS c$$), '42703 column "colour" that .*changing.* needs is not in the row.*did you mean "color"', 'renamed: the message names both');
+SELECT matches(pg_temp.error_of($$SELECT echolon_predict('changing', c) FROM changing AS c$$), '42703 column "colour" that .*changing.* needs is not in the row.*if "color" is meant', 'renamed: the message names both');
 SELECT is((SELECT state FROM echolon.models WHERE model = 'changing'), 'column missing: colour', 'renamed: the view says so');
 SELECT is((SELECT count(echolon_predict('changing', c)) FROM (SELECT *, color AS colour FROM changing) AS c), 600::bigint, 'renamed back in a subquery: predicts');
 ALTER TABLE changing RENAME COLUMN color TO colour;

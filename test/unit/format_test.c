@@ -883,11 +883,14 @@ GENERAL(label_no_number, p->numeric_labels = 1)
 DAMAGE(bad_string, FormatString, SECTION_STRINGS, p[1].offset++)
 DAMAGE(long_string, FormatString, SECTION_STRINGS, p[1].length = 0xFFFFFFFFu)
 DAMAGE(bad_column, FormatColumn, SECTION_COLUMNS, p[0].kind = 6)
+DAMAGE(column_zero, FormatColumn, SECTION_COLUMNS, p[0].kind = 0)
 DAMAGE(no_zone, FormatColumn, SECTION_COLUMNS, p[0].kind = COLUMN_TIMESTAMPTZ)
 DAMAGE(more_categories, FormatColumn, SECTION_COLUMNS, p[1].ncategories = 0xFFFFFFFFu)
 DAMAGE(pooled_number, FormatColumn, SECTION_COLUMNS, p[0].pooled = 1)
 DAMAGE(feature_column, FormatFeature, SECTION_FEATURES, p[0].column = 6)
 DAMAGE(feature_part, FormatFeature, SECTION_FEATURES, p[0].part = PART_MONTH)
+DAMAGE(category_part, FormatFeature, SECTION_FEATURES, p[1].part = PART_MONTH)
+DAMAGE(unknown_part, FormatFeature, SECTION_FEATURES, p[7].part = PART_LAST + 1)
 DAMAGE(feature_hour, FormatFeature, SECTION_FEATURES, p[2].part = PART_HOUR)
 DAMAGE(learn_kind, LearnFeature, SECTION_LEARN_FEATURES, p[0].kind = LEARN_CATEGORY)
 DAMAGE(learn_values, LearnFeature, SECTION_LEARN_FEATURES, p[1].nvalues++)
@@ -937,10 +940,10 @@ static const Damage damages[] = {
 	{"the link", BOOST_IDENTITY, bad_link, "link"},
 	{"three classes of two", BOOST_LOGISTIC, bad_classes, "classes"},
 	{"1,001 classes", FOREST_CLASSES, many_classes, "classes"},
-	{"two scores", BOOST_IDENTITY, bad_scores, "scores"},
+	{"two scores", BOOST_IDENTITY, bad_scores, "scores and"},
 	{"four billion trees", BOOST_IDENTITY, many_trees, "places of trees"},
-	{"a forest without trees", FOREST_REGRESSION, no_trees, "trees"},
-	{"a round with too few trees", BOOST_SOFTMAX, ragged_rounds, "trees"},
+	{"a forest without trees", FOREST_REGRESSION, no_trees, "scores and"},
+	{"a round with too few trees", BOOST_SOFTMAX, ragged_rounds, "scores and"},
 	{"the positive class", BOOST_LOGISTIC, bad_positive, "positive"},
 	{"a threshold above 1", BOOST_LOGISTIC, bad_threshold, "threshold"},
 	{"a threshold that is NaN", BOOST_LOGISTIC, nan_threshold, "threshold"},
@@ -957,11 +960,14 @@ static const Damage damages[] = {
 	{"two equal categories", BOOST_IDENTITY, same_category, "twice"},
 	{"two equal columns", BOOST_IDENTITY, same_column, "same name"},
 	{"a column's kind", BOOST_IDENTITY, bad_column, "column 0"},
+	{"a column of kind 0", BOOST_IDENTITY, column_zero, "column 0"},
 	{"a column without its zone", BOOST_IDENTITY, no_zone, "column 0"},
 	{"four billion categories", BOOST_IDENTITY, more_categories, "strings"},
 	{"a pooled number", BOOST_IDENTITY, pooled_number, "column 0"},
 	{"a feature's column", BOOST_IDENTITY, feature_column, "column 6"},
 	{"the month of a number", BOOST_IDENTITY, feature_part, "part"},
+	{"the month of a category", BOOST_IDENTITY, category_part, "part"},
+	{"a part that does not exist", BOOST_IDENTITY, unknown_part, "part"},
 	{"the hour of a date", BOOST_IDENTITY, feature_hour, "part"},
 	{"a learner's feature of another kind", BOOST_IDENTITY, learn_kind, "fit its column"},
 	{"a learner's feature with a category more", BOOST_IDENTITY, learn_values, "fit its column"},
@@ -1027,6 +1033,53 @@ test_damages(void)
 		free(bytes);
 		arena_reset();
 	}
+}
+
+/* Write a model and say whether it is refused with this reason. */
+static bool
+model_refused(const ModelFile *file, const char *reason)
+{
+	size_t		length;
+	uint8_t    *bytes = write_model(file, &length);
+	bool		refused;
+
+	arena_reset();
+	why[0] = '\0';
+	refused = !read_copy(bytes, length, true) && strstr(why, reason) != NULL;
+	free(bytes);
+	return refused;
+}
+
+/* Columns that cannot be. */
+static void
+test_columns(void)
+{
+	static const char *const two[] = {"a", "b"};
+	ModelFile	file = make_model(BOOST_IDENTITY, 1, 3);
+	ModelColumn columns[6];
+
+	memcpy(columns, file.columns, sizeof(columns));
+	columns[0].name = "";
+	file.columns = columns;
+	ok(model_refused(&file, "column 0"), "a column without a name is refused");
+
+	file = make_model(BOOST_IDENTITY, 1, 3);
+	memcpy(columns, file.columns, sizeof(columns));
+	columns[0].ncategories = 2;
+	columns[0].categories = two;
+	file.columns = columns;
+	ok(model_refused(&file, "2 categories"), "a number with categories is refused");
+
+	file = make_model(BOOST_IDENTITY, 1, 3);
+	memcpy(columns, file.columns, sizeof(columns));
+	columns[5].ncategories = 0;
+	file.columns = columns;
+	ok(model_refused(&file, "0 categories"), "pooled levels without a category are refused");
+
+	file = make_model(BOOST_IDENTITY, 1, LEARN_MAX_CATEGORIES);
+	ok(!model_refused(&file, ""), "65534 categories are accepted");
+	file = make_model(BOOST_IDENTITY, 1, LEARN_MAX_CATEGORIES + 1);
+	ok(model_refused(&file, "65535 categories"), "65535 are not");
 }
 
 /* A chain as deep as is allowed, and one deeper. */
@@ -1107,6 +1160,75 @@ test_truncation(Kind kind)
 	((FormatSection *) (bytes + sizeof(FormatHeader)))[SECTION_SPLITS - 1].length++;
 	model_file_seal(bytes, length);
 	okf(!read_copy(bytes, length, false), "%s: with a part of an element it is refused", kind_name[kind]);
+	free(bytes);
+}
+
+/* The bytes with one section cut or filled with zeros to another length; all places fit. */
+static uint8_t *
+resize_section(uint8_t *bytes, FormatSectionKind kind, size_t to, size_t *length)
+{
+	FormatSection table[FORMAT_NSECTIONS];
+	uint8_t    *copy;
+	size_t		end = sizeof(FormatHeader) + sizeof(table);
+
+	memcpy(table, bytes + sizeof(FormatHeader), sizeof(table));
+	table[kind - 1].length = to;
+	for (int i = 0; i < FORMAT_NSECTIONS; i++)
+	{
+		table[i].offset = end;
+		end = format_align(end + table[i].length);
+	}
+	copy = calloc(1, end);
+	memcpy(copy, bytes, sizeof(FormatHeader));
+	memcpy(copy + sizeof(FormatHeader), table, sizeof(table));
+	for (int i = 0; i < FORMAT_NSECTIONS; i++)
+	{
+		size_t		before = section_bytes(bytes, (FormatSectionKind) (i + 1));
+
+		memcpy(copy + table[i].offset, section(bytes, (FormatSectionKind) (i + 1)),
+			   before < table[i].length ? before : table[i].length);
+	}
+	memcpy(copy + offsetof(FormatHeader, length), &end, sizeof(end));
+	model_file_seal(copy, end);
+	*length = end;
+	return copy;
+}
+
+/* A section with an element more or less fits nothing else. */
+static void
+test_sections(Kind kind)
+{
+	static const size_t element[FORMAT_NSECTIONS] = {
+		56, 8, 1, 16, 8, 56, 8, 8, 16, 8, 8, 8, 8, 4, 8, 8, 4, 8, 8, 8
+	};
+	ModelFile	file = make_model(kind, 3, 5);
+	size_t		length;
+	uint8_t    *bytes = write_model(&file, &length);
+	bool		refused = true;
+
+	arena_reset();
+	for (int i = 0; i < FORMAT_NSECTIONS; i++)
+	{
+		size_t		before = section_bytes(bytes, (FormatSectionKind) (i + 1));
+		size_t		sizes[] = {
+			before + element[i], before >= element[i] ? before - element[i] : before + element[i],
+			before > 0 ? 0 : element[i], before + 1
+		};
+
+		for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++)
+		{
+			size_t		n;
+			uint8_t    *copy = resize_section(bytes, (FormatSectionKind) (i + 1), sizes[k], &n);
+
+			if (read_copy(copy, n, true))
+			{
+				note("section %d of %zu bytes with %zu", i + 1, before, sizes[k]);
+				refused = false;
+			}
+			free(copy);
+		}
+	}
+	okf(refused, "%s: with an element too many or too few in any section it is refused", kind_name[kind]);
 	free(bytes);
 }
 
@@ -1444,6 +1566,7 @@ main(void)
 		test_round_trip((Kind) kind);
 	test_by_hand();
 	test_damages();
+	test_columns();
 	test_depth();
 	test_text();
 	for (size_t i = 0; i < sizeof(fit_cases) / sizeof(fit_cases[0]); i++)
@@ -1452,6 +1575,8 @@ main(void)
 	state = 6;
 	test_truncation(BOOST_IDENTITY);
 	test_truncation(FOREST_CLASSES);
+	for (int kind = 0; kind < NKINDS; kind++)
+		test_sections((Kind) kind);
 	test_bit_flips(BOOST_SOFTMAX);
 	test_bit_flips(FOREST_BINARY);
 	for (int kind = 0; kind < NKINDS; kind++)
