@@ -279,6 +279,13 @@ search_sparse(Grower *grower, const GrowNode *at, const SplitNode *node, uint32_
 
 	if (grower->setup->nclasses > 0)
 		return rows_scan_classes(rows, at->first, node, fb, feature, &grower->scratch, best);
+	if (at->n <= FEW_ROWS && fb->kind == LEARN_NUMERIC && fb->nbins < 256 && !node->rule->random)
+	{
+		uint8_t		codes[FEW_ROWS];
+
+		if (!rows_few_codes(rows, at->first, at->n, feature, fb->nbins, codes))
+			return split_scan_few(node, fb, feature, rows->row_cells, codes, at->n, best);
+	}
 	return search_cells(grower, node, feature, rows->cells,
 						rows_sum_sparse(rows, at->first, at->n, feature, feature_ncodes(fb)), best);
 }

@@ -399,6 +399,30 @@ rows_pair_differs(const RowStore *rows, uint32_t first, uint32_t feature)
 	}
 }
 
+bool
+rows_few_codes(const RowStore *rows, uint32_t first, uint32_t n, uint32_t feature,
+			   uint32_t missing, uint8_t *codes)
+{
+	const Matrix *matrix = rows->setup->matrix;
+	const uint8_t *record = rows->records + (size_t) first * rows->stride + RECORD_CODES;
+	bool		some_missing = false;
+
+	memset(codes, 0, FEW_ROWS);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		uint32_t	code;
+
+		if (rows->form == ROWS_RECORDS)
+			code = matrix_load(record + i * rows->stride, feature, matrix->wide);
+		else
+			code = matrix_code(matrix, rows->form == ROWS_ORDER ? rows->order[first + i] :
+							   row_head(rows, first + i)->row, feature);
+		codes[i] = (uint8_t) code;
+		some_missing |= code == missing;
+	}
+	return some_missing;
+}
+
 /*
  * Sum the gathered rows of a node by the codes of a feature.  rows->present gets the codes that occur, ascending
  * (the missing one, being the last, among them); returns how many.

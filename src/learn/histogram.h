@@ -100,6 +100,10 @@ extern uint32_t rows_part(RowStore *rows, uint32_t first, uint32_t n, uint32_t f
 /* Do two neighbouring rows differ in a feature? */
 extern bool rows_pair_differs(const RowStore *rows, uint32_t first, uint32_t feature);
 
+/* Codes of up to FEW_ROWS rows (all of codes is written); true where one of them is missing. */
+extern bool rows_few_codes(const RowStore *rows, uint32_t first, uint32_t n, uint32_t feature,
+						   uint32_t missing, uint8_t *codes);
+
 /* Sparse sums: rows_gather once a node, then a feature at a time into rows->cells. */
 extern void rows_gather(RowStore *rows, uint32_t first, uint32_t n);
 extern uint32_t rows_sum_sparse(RowStore *rows, uint32_t first, uint32_t n, uint32_t feature,

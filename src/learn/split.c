@@ -7,6 +7,8 @@
  * their smoothed means, after which a best subset is a prefix (Fisher 1958), the rare
  * ones pooled and the gain penalised, so that many levels of noise look like noise.
  */
+#include <string.h>
+
 #include "learn/split.h"
 
 typedef struct Candidate
@@ -164,6 +166,89 @@ scan_numeric(const SplitNode *node, const FeatureBins *fb, uint32_t feature, con
 			   found.missing_alone ? BIN_NONE : codes[found.place + 1],
 			   missing ? found.missing_left : default_left(node, found.nl),
 			   found.nl, found.gl, found.hl);
+}
+
+/* ---- a handful of rows ---------------------------------------------------------- */
+
+typedef uint8_t ByteVector __attribute__((vector_size(FEW_ROWS)));
+
+static always_inline void
+scan_sorted(const GainKind kind, const SplitNode *node, int direction, const Cell *cells,
+			const uint8_t *codes, uint32_t n, Candidate *best)
+{
+	SplitNode	own = {.rule = node->rule, .g = node->g, .h = node->h, .mean = node->mean,
+	.rest = node->rest, .parent = node->parent};
+	uint32_t	cshift = node->rule->cshift;
+	int64_t		g = 0;
+	uint64_t	hc = 0;
+	double		most = best->gain;
+
+	for (uint32_t i = 0; i + 1 < n; i++)
+	{
+		double		gain;
+
+		g += cells[i].g;
+		hc += cells[i].hc;
+		gain = split_gain(kind, &own, g, hc >> cshift);
+		if ((codes[i] != codes[i + 1]) & (gain > most))
+		{
+			try_sums(kind, node, direction, g, hc, i, false, best);
+			most = best->gain;
+		}
+	}
+}
+
+/*
+ * As split_scan for up to FEW_ROWS rows of a numeric feature, none missing, straight from the rows: codes[i]
+ * is the code of cells[i].  A row's rank among the codes is counted by comparing it with all others at once, so no
+ * branch depends on the data but where a better split is found.  False where the feature is constant.
+ */
+bool
+split_scan_few(const SplitNode *node, const FeatureBins *fb, uint32_t feature, const Cell *cells,
+			   const uint8_t *codes, uint32_t n, Split *best)
+{
+	static const ByteVector lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+	Candidate	found = {.gain = gain_to_exceed(node, best, feature)};
+	double		before = found.gain;
+	Cell		sorted[FEW_ROWS];
+	uint8_t		sorted_codes[FEW_ROWS];
+	uint8_t		rank[FEW_ROWS];
+	ByteVector	all,
+				below = {0};
+
+	memcpy(&all, codes, FEW_ROWS);
+	for (uint32_t j = 0; j < n; j++)
+	{
+		ByteVector	one = all - all + codes[j];
+		ByteVector	behind = (ByteVector) (lanes > (lanes - lanes + (uint8_t) j));
+
+		/* all bits set is -1 */
+		below -= (ByteVector) (one < all) | ((ByteVector) (one == all) & behind);
+	}
+	memcpy(rank, &below, FEW_ROWS);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		sorted[rank[i]] = cells[i];
+		sorted_codes[rank[i]] = codes[i];
+	}
+	if (sorted_codes[0] == sorted_codes[n - 1])
+		return false;
+	switch (node->rule->kind)
+	{
+		case GAIN_CENTRED:
+			scan_sorted(GAIN_CENTRED, node, fb->monotone, sorted, sorted_codes, n, &found);
+			break;
+		case GAIN_L2:
+			scan_sorted(GAIN_L2, node, fb->monotone, sorted, sorted_codes, n, &found);
+			break;
+		default:
+			scan_sorted(GAIN_ENTROPY, node, fb->monotone, sorted, sorted_codes, n, &found);
+	}
+	if (found.gain > before)
+		split_take(best, feature, found.gain, sorted_codes[found.place],
+				   sorted_codes[found.place + 1], default_left(node, found.nl),
+				   found.nl, found.gl, found.hl);
+	return true;
 }
 
 /* ---- categories --------------------------------------------------------------- */

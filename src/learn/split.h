@@ -20,6 +20,7 @@
 #define MAX_SINGLE_LEVELS	4		/* up to so many levels: one against the rest */
 #define POOL_ROWS			10		/* levels of fewer rows in the node are one */
 #define SMOOTH_ROWS			10.0	/* rows of the node's mean that each level is given */
+#define FEW_ROWS			16		/* a node of so many rows or less is searched row by row */
 #define MAX_SIDE_LEVELS		32		/* levels on the smaller side, the pooled ones counting as one */
 
 #define always_inline inline __attribute__((always_inline))
@@ -502,6 +503,8 @@ typedef struct SplitScratch
 extern void split_scan(const SplitNode *node, const FeatureBins *fb, uint32_t feature,
 					   const Cell *cells, const uint16_t *codes, uint32_t m, Cell missing,
 					   SplitScratch *scratch, Split *best);
+extern bool split_scan_few(const SplitNode *node, const FeatureBins *fb, uint32_t feature,
+						   const Cell *cells, const uint8_t *codes, uint32_t n, Split *best);
 extern void level_sort(LevelKey *keys, uint32_t n);
 extern void split_take(Split *best, uint32_t feature, double gain, uint32_t bin, uint32_t beyond,
 					   bool missing_left, uint32_t nl, int64_t gl, uint64_t hl);

@@ -20,6 +20,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "learn/hash.h"
 #include "predict/encoder_parts.h"
 
@@ -200,7 +201,7 @@ encoder_label(const CachedModel *model, const char *label, int length)
 
 /* ---- rows ------------------------------------------------------------------- */
 
-static _Noreturn void
+pg_noreturn static void
 encoder_column_missing(const Encoder *encoder, const char *name, TupleDesc desc)
 {
 	const char **names = palloc(mul_size(sizeof(char *), Max(desc->natts, 1)));
@@ -232,7 +233,7 @@ encoder_column_missing(const Encoder *encoder, const char *name, TupleDesc desc)
 			 errhint("Columns are matched by name: add it to the row, as NULL where it is not known.")));
 }
 
-static _Noreturn void
+pg_noreturn static void
 encoder_type_mismatch(const Encoder *encoder, const EncoderColumn *column, Oid typid)
 {
 	const char *hint = NULL;

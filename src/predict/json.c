@@ -3,12 +3,12 @@
  *		A jsonb document into the numbers a model's features are.
  *
  * Keys are the model's column names.  A key has to be there, with null for a value that is
- * missing: a misspelt key must not turn into a prediction from nothing.  to_jsonb
- * of a row gives the same predictions as the row itself: blanks at the end of a character(n) do
- * not count, intervals and dates are read from their text, and the few digits of a real lie on
- * the same side of every threshold as the real does, because a threshold is a midpoint.  Dates have to be ISO 8601, so that no DateStyle
- * decides what 01-02-2024 is, and are taken apart here: neither the session's style nor its zone
- * has a part in it.
+ * missing: a misspelt key must not turn into a prediction from nothing.  to_jsonb of a row gives
+ * the same predictions as the row itself: blanks at the end of a character(n) do not count,
+ * intervals and dates are read from their text, and the few digits of a real lie on the same
+ * side of every threshold as the real does, because a threshold is a midpoint.  Dates have to be
+ * ISO 8601, so that no DateStyle decides what 01-02-2024 is, and are taken apart here: neither
+ * the session's style nor its zone has a part in it.
  */
 #include "postgres.h"
 
@@ -24,6 +24,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "predict/encoder_parts.h"
 
 /* Longer values are cut in messages. */
@@ -70,7 +71,7 @@ encoder_create_json(const CachedModel *model, const char *name, MemoryContext co
 
 /* ---- errors ------------------------------------------------------------------ */
 
-static _Noreturn void
+pg_noreturn static void
 json_key_missing(const Encoder *encoder, const char *name, Jsonb *document)
 {
 	const char **keys = palloc(mul_size(sizeof(char *), Max(JB_ROOT_COUNT(document), 1)));
@@ -117,7 +118,7 @@ json_show(const JsonbValue *value)
 	}
 }
 
-static _Noreturn void
+pg_noreturn static void
 json_bad_value(const Encoder *encoder, const EncoderColumn *column, const JsonbValue *value)
 {
 	const char *hint = "Write a number, or null where it is not known.";
@@ -201,6 +202,8 @@ json_number(const Encoder *encoder, const EncoderColumn *column, const JsonbValu
 			number = json_interval(column, text);
 		}
 		pfree(text);
+		if (column->type.typid == INTERVALOID && isinf(number))
+			number = NAN;		/* what column_number makes of an infinite interval */
 	}
 	else
 		json_bad_value(encoder, column, value);

@@ -41,6 +41,7 @@ SELECT is((SELECT array_agg(k) FROM jsonb_object_keys(echolon_predict_proba('spe
 CREATE VIEW good_view AS SELECT * FROM good;
 CREATE FUNCTION scaled(v float8) RETURNS float8 LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN v * 1; END $$;
 CREATE VIEW good_functions AS SELECT id, scaled(a) AS a, b, colour, y, label FROM good;
+CREATE VIEW good_union AS SELECT * FROM good WHERE id <= 300 UNION ALL SELECT * FROM good WHERE id > 300;
 CREATE MATERIALIZED VIEW good_matview AS SELECT * FROM good;
 CREATE TEMP TABLE good_temp AS SELECT * FROM good;
 CREATE UNLOGGED TABLE good_unlogged AS SELECT * FROM good;
@@ -52,7 +53,7 @@ CREATE TABLE good_parent (id int, a float8, b float8, colour text, y float8, lab
 CREATE TABLE good_child () INHERITS (good_parent);
 INSERT INTO good_child SELECT * FROM good;
 CREATE TEMP TABLE trained AS
-SELECT r.relation, t.* FROM unnest(ARRAY['good', 'good_view', 'good_functions', 'good_matview', 'good_temp', 'good_unlogged', 'good_parts', 'good_parent']) AS r (relation),
+SELECT r.relation, t.* FROM unnest(ARRAY['good', 'good_view', 'good_functions', 'good_union', 'good_matview', 'good_temp', 'good_unlogged', 'good_parts', 'good_parent']) AS r (relation),
 	LATERAL echolon_train_rf(r.relation::regclass, 'y', features => '{a,b,colour}', n_estimators => 5) AS t;
 SELECT is(rows_used, 600::bigint, relation || ': all rows are read') FROM trained;
 SELECT is(count(DISTINCT digest), 1::bigint, 'tables, views, partitions, temporary and inherited tables give the same bytes')

@@ -63,8 +63,9 @@ sub delay_after_timeout
 # ---- by a timeout
 my %phases = (
 	'reading a slow view' => "SELECT echolon_train_rf('slow_points', 'y', model => 'm')",
-	'reading and sorting' => "SELECT echolon_train_rf('wide_texts', 'y', model => 'm', n_estimators => 10000)",
-	'growing a forest' => "SELECT echolon_train_rf('many_points', 'y', model => 'm', n_estimators => 10000)",
+	'reading and sorting' => "SELECT echolon_train_gb('wide_texts', 'y', model => 'm', n_estimators => 10000)",
+	'growing a forest' =>
+	  "SELECT echolon_train_rf('many_points', 'y', model => 'm', n_estimators => 10000, min_samples_leaf => 200)",
 	'growing one huge tree' =>
 	  "SELECT echolon_train_rf('many_points', 'y', model => 'm', n_estimators => 1, bootstrap => false) FROM generate_series(1, 1000)",
 	'boosting' => "SELECT echolon_train_gb('many_points', 'y', model => 'm', n_estimators => 10000)",
