@@ -192,7 +192,7 @@ FROM (SELECT echolon_predict('value', k) AS a, echolon_predict_json('value', to_
 	FROM kinds k, bytes m WHERE m.name = 'value') q;
 SELECT count(*), count(DISTINCT a) AS classes,
 	count(*) FILTER (WHERE a IS DISTINCT FROM b) AS json_differs, count(*) FILTER (WHERE a IS DISTINCT FROM c) AS bytes_differ
-FROM (SELECT echolon_predict_class('class', k) AS a, echolon_predict_class_json('class', to_jsonb(k)) AS b,
+FROM (SELECT echolon_predict_class('class', k) AS a, echolon_predict_json_class('class', to_jsonb(k)) AS b,
 		echolon_predict_model_class(m.model, k) AS c
 	FROM kinds k, bytes m WHERE m.name = 'class') q;
 SELECT count(*), count(DISTINCT a) > 100 AS different,
@@ -201,9 +201,9 @@ SELECT count(*), count(DISTINCT a) > 100 AS different,
 	count(*) FILTER (WHERE (SELECT array_agg(key ORDER BY key) FROM jsonb_object_keys(a) key) <> '{high,low,middle}') AS not_labels,
 	count(*) FILTER (WHERE (a ->> 'low')::float8 <> low OR low <> low_json OR low <> low_bytes) AS label_differs,
 	count(*) FILTER (WHERE (a ->> class)::float8 < (SELECT max(value::float8) FROM jsonb_each_text(a))) AS not_the_most_probable
-FROM (SELECT echolon_predict_proba('class', k) AS a, echolon_predict_proba_json('class', to_jsonb(k)) AS b,
+FROM (SELECT echolon_predict_proba('class', k) AS a, echolon_predict_json_proba('class', to_jsonb(k)) AS b,
 		echolon_predict_model_proba(m.model, k) AS c, echolon_predict_class('class', k) AS class,
-		echolon_predict_proba('class', k, 'low') AS low, echolon_predict_proba_json('class', to_jsonb(k), 'low') AS low_json,
+		echolon_predict_proba('class', k, 'low') AS low, echolon_predict_json_proba('class', to_jsonb(k), 'low') AS low_json,
 		echolon_predict_model_proba(m.model, k, 'low') AS low_bytes
 	FROM kinds k, bytes m WHERE m.name = 'class') q;
 -- two classes that are numbers, and a threshold of 0.3: some are positive below one half
@@ -219,8 +219,8 @@ SELECT jsonb_typeof(echolon_predict_proba('flag', k)) AS a, jsonb_typeof(echolon
 	pg_typeof(echolon_predict_proba(model => 'flag', input => k, label => k.flag::text)) AS f,
 	pg_typeof(echolon_predict_proba('flag', k, NULL)) AS g
 FROM kinds k LIMIT 1;
-SELECT jsonb_typeof(echolon_predict_proba_json('class', j)) AS a, jsonb_typeof(echolon_predict_proba_json('class', j, version => 1)) AS b,
-	pg_typeof(echolon_predict_proba_json('class', j, 'low')) AS c, pg_typeof(echolon_predict_proba_json('class', j, label => 'low', version => 1)) AS d
+SELECT jsonb_typeof(echolon_predict_json_proba('class', j)) AS a, jsonb_typeof(echolon_predict_json_proba('class', j, version => 1)) AS b,
+	pg_typeof(echolon_predict_json_proba('class', j, 'low')) AS c, pg_typeof(echolon_predict_json_proba('class', j, label => 'low', version => 1)) AS d
 FROM (SELECT to_jsonb(k) AS j FROM kinds k LIMIT 1) k;
 PREPARE untyped AS SELECT echolon_predict_proba($1, k, $2) BETWEEN 0 AND 1 AS ok FROM kinds k LIMIT 1;
 EXECUTE untyped('class', 'low');

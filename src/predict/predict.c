@@ -114,9 +114,9 @@ PG_FUNCTION_INFO_V1(echolon_predict_class);
 PG_FUNCTION_INFO_V1(echolon_predict_proba);
 PG_FUNCTION_INFO_V1(echolon_predict_proba_label);
 PG_FUNCTION_INFO_V1(echolon_predict_json);
-PG_FUNCTION_INFO_V1(echolon_predict_class_json);
-PG_FUNCTION_INFO_V1(echolon_predict_proba_json);
-PG_FUNCTION_INFO_V1(echolon_predict_proba_json_label);
+PG_FUNCTION_INFO_V1(echolon_predict_json_class);
+PG_FUNCTION_INFO_V1(echolon_predict_json_proba);
+PG_FUNCTION_INFO_V1(echolon_predict_json_proba_label);
 PG_FUNCTION_INFO_V1(echolon_predict_model);
 PG_FUNCTION_INFO_V1(echolon_predict_model_class);
 PG_FUNCTION_INFO_V1(echolon_predict_model_proba);
@@ -313,7 +313,7 @@ predict_function(PredictSource source, PredictInput input, PredictOutput output)
 			output == OUTPUT_CLASS ? "echolon_predict_model_class" : "echolon_predict_model_proba";
 	if (input == INPUT_JSON)
 		return output == OUTPUT_VALUE ? "echolon_predict_json" :
-			output == OUTPUT_CLASS ? "echolon_predict_class_json" : "echolon_predict_proba_json";
+			output == OUTPUT_CLASS ? "echolon_predict_json_class" : "echolon_predict_json_proba";
 	return output == OUTPUT_VALUE ? "echolon_predict" :
 		output == OUTPUT_CLASS ? "echolon_predict_class" : "echolon_predict_proba";
 }
@@ -569,19 +569,19 @@ echolon_predict_json(PG_FUNCTION_ARGS)
 }
 
 Datum
-echolon_predict_class_json(PG_FUNCTION_ARGS)
+echolon_predict_json_class(PG_FUNCTION_ARGS)
 {
 	return predict_call(fcinfo, FROM_NAME, INPUT_JSON, OUTPUT_CLASS);
 }
 
 Datum
-echolon_predict_proba_json(PG_FUNCTION_ARGS)
+echolon_predict_json_proba(PG_FUNCTION_ARGS)
 {
 	return predict_call(fcinfo, FROM_NAME, INPUT_JSON, OUTPUT_PROBA);
 }
 
 Datum
-echolon_predict_proba_json_label(PG_FUNCTION_ARGS)
+echolon_predict_json_proba_label(PG_FUNCTION_ARGS)
 {
 	return predict_call(fcinfo, FROM_NAME, INPUT_JSON, OUTPUT_PROBA_LABEL);
 }

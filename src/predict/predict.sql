@@ -53,27 +53,27 @@ NULL for a NULL document.
 Errors: those of echolon_predict; not an object; a key is missing; a value that its column cannot have.
 SELECT echolon_predict_json(''sales_revenue'', ''{"month": "2024-05-01", "city": "Austin", "units": 120}'');';
 
-CREATE FUNCTION echolon_predict_class_json(model text, input jsonb, version integer DEFAULT NULL)
+CREATE FUNCTION echolon_predict_json_class(model text, input jsonb, version integer DEFAULT NULL)
 RETURNS text
 LANGUAGE C STABLE PARALLEL SAFE COST 500
-AS 'MODULE_PATHNAME', 'echolon_predict_class_json';
-COMMENT ON FUNCTION echolon_predict_class_json(text, jsonb, integer) IS
+AS 'MODULE_PATHNAME', 'echolon_predict_json_class';
+COMMENT ON FUNCTION echolon_predict_json_class(text, jsonb, integer) IS
 'The class that a classifier predicts for a jsonb object.
 The document and the errors are as for echolon_predict_json; a regression is an error.';
 
-CREATE FUNCTION echolon_predict_proba_json(model text, input jsonb, version integer DEFAULT NULL)
+CREATE FUNCTION echolon_predict_json_proba(model text, input jsonb, version integer DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE C STABLE PARALLEL SAFE COST 500
-AS 'MODULE_PATHNAME', 'echolon_predict_proba_json';
-COMMENT ON FUNCTION echolon_predict_proba_json(text, jsonb, integer) IS
+AS 'MODULE_PATHNAME', 'echolon_predict_json_proba';
+COMMENT ON FUNCTION echolon_predict_json_proba(text, jsonb, integer) IS
 'A classifier''s probabilities for a jsonb object: {class: probability}, which sum to 1.
 The document and the errors are as for echolon_predict_json; a regression is an error.';
 
-CREATE FUNCTION echolon_predict_proba_json(model text, input jsonb, label text, version integer DEFAULT NULL)
+CREATE FUNCTION echolon_predict_json_proba(model text, input jsonb, label text, version integer DEFAULT NULL)
 RETURNS double precision
 LANGUAGE C STABLE PARALLEL SAFE COST 500
-AS 'MODULE_PATHNAME', 'echolon_predict_proba_json_label';
-COMMENT ON FUNCTION echolon_predict_proba_json(text, jsonb, text, integer) IS
+AS 'MODULE_PATHNAME', 'echolon_predict_json_proba_label';
+COMMENT ON FUNCTION echolon_predict_json_proba(text, jsonb, text, integer) IS
 'A classifier''s probability, 0 to 1, that a jsonb object is of the class label.
 The document and the errors are as for echolon_predict_json; a regression, or a label that the model does not have, is an error.';
 
