@@ -18,16 +18,28 @@
 typedef struct FeaturePairs
 {
 	uint32_t	n;
-	uint32_t   *pairs;			/* ascending: bin << 16 | beyond */
+	uint32_t   *pairs;			/* ascending; see pair_of */
 	uint16_t   *ranks;			/* of their thresholds */
-	uint32_t   *first;			/* [nbins + 1] by bin, its first pair */
+	uint32_t   *first;			/* [nbins + 2] by left bin counted from 1, its first pair */
 	bool		edges;			/* too many: thresholds between neighbouring bins are used */
 } FeaturePairs;
 
+/* Two bins in a word; the left one is counted from 1, so that BIN_NONE is 0. */
 static inline uint32_t
-pair_of(const FeaturePairs *fp, uint32_t bin, uint32_t beyond)
+pair_of(uint32_t bin, uint32_t beyond, bool edges)
 {
-	return bin << 16 | (fp->edges && beyond != BIN_NONE ? bin + 1 : beyond);
+	if (edges && bin != BIN_NONE && beyond != BIN_NONE)
+		beyond = bin + 1;
+	return ((bin + 1) & 0xFFFF) << 16 | beyond;
+}
+
+#define pair_bin(pair)		((((pair) >> 16) - 1) & 0xFFFF)
+#define pair_beyond(pair)	((pair) & 0xFFFF)
+
+static inline double
+pair_threshold(const FeatureBins *fb, uint32_t pair)
+{
+	return bins_threshold(fb, pair_bin(pair), pair_beyond(pair));
 }
 
 /* Sort pairs and drop repeated ones, in place; how many remain. */
@@ -81,7 +93,7 @@ pair_thresholds(const LearnEnv *env, const FeatureBins *fb, const uint32_t *pair
 	size_t		distinct = 0;
 
 	for (uint32_t i = 0; i < n; i++)
-		keys[i] = sort_key(bins_threshold(fb, pairs[i] >> 16, pairs[i] & 0xFFFF) + 0.0);
+		keys[i] = sort_key(pair_threshold(fb, pairs[i]) + 0.0);
 	sorted = sort_keys(env, keys, other, n);
 	out = env_alloc(env, n, sizeof(double));
 	for (uint32_t i = 0; i < n; i++)
@@ -108,23 +120,22 @@ feature_thresholds(const LearnEnv *env, const FeatureBins *fb, uint32_t *pairs, 
 		env_free(env, *thresholds);
 		fp->edges = true;
 		for (uint32_t i = 0; i < fp->n; i++)
-			pairs[i] = pair_of(fp, pairs[i] >> 16, pairs[i] & 0xFFFF);
+			pairs[i] = pair_of(pair_bin(pairs[i]), pair_beyond(pairs[i]), true);
 		fp->n = distinct_pairs(env, pairs, other, fp->n);
 		nthresholds = pair_thresholds(env, fb, pairs, fp->n, thresholds);
 	}
 	fp->pairs = env_alloc(env, fp->n, sizeof(uint32_t));
 	fp->ranks = env_alloc(env, fp->n, sizeof(uint16_t));
-	fp->first = env_alloc(env, fb->nbins + 1, sizeof(uint32_t));
+	fp->first = env_alloc(env, fb->nbins + 2, sizeof(uint32_t));
 	memcpy(fp->pairs, pairs, fp->n * sizeof(uint32_t));
 	for (uint32_t i = 0; i < fp->n; i++)
 	{
-		double		t = bins_threshold(fb, pairs[i] >> 16, pairs[i] & 0xFFFF);
-
-		fp->ranks[i] = (uint16_t) count_below(*thresholds, (uint32_t) nthresholds, t);
+		fp->ranks[i] = (uint16_t) count_below(*thresholds, (uint32_t) nthresholds,
+											  pair_threshold(fb, pairs[i]));
 		while (bin <= pairs[i] >> 16)
 			fp->first[bin++] = i;
 	}
-	while (bin <= fb->nbins)
+	while (bin <= fb->nbins + 1)
 		fp->first[bin++] = fp->n;
 	return nthresholds;
 }
@@ -133,9 +144,9 @@ feature_thresholds(const LearnEnv *env, const FeatureBins *fb, uint32_t *pairs, 
 static inline uint16_t
 pair_rank(const FeaturePairs *fp, uint32_t bin, uint32_t beyond)
 {
-	uint32_t	pair = pair_of(fp, bin, beyond);
-	uint32_t	low = fp->first[bin],
-				high = fp->first[bin + 1];
+	uint32_t	pair = pair_of(bin, beyond, fp->edges);
+	uint32_t	low = fp->first[pair >> 16],
+				high = fp->first[(pair >> 16) + 1];
 
 	while (high - low > 1)
 	{
@@ -191,7 +202,7 @@ collect_thresholds(const LearnEnv *env, const Bins *bins, const GrownTree *trees
 		for (uint32_t i = 0; i < trees[t].nnodes; i++)
 			if (is_numeric_split(bins, &trees[t], i))
 				all[place[trees[t].nodes[i].split.feature & NODE_FEATURE_MASK]++] =
-					(uint32_t) trees[t].nodes[i].split.rank << 16 | trees[t].beyond[i];
+					pair_of(trees[t].nodes[i].split.rank, trees[t].beyond[i], false);
 	}
 
 	/* place[f] is now where feature f ends */

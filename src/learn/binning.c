@@ -258,12 +258,15 @@ bins_free(const LearnEnv *env, Bins *bins)
 double
 bins_threshold(const FeatureBins *fb, uint32_t bin, uint32_t beyond)
 {
-	double		left = fb->upper[bin],
+	double		left,
 				right,
 				middle;
 
 	if (beyond == BIN_NONE)
 		return DBL_MAX;
+	if (bin == BIN_NONE)
+		return -DBL_MAX;
+	left = fb->upper[bin];
 	right = fb->lower[beyond];
 	if (left <= -DBL_MAX || right >= DBL_MAX)
 		return left;

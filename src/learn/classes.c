@@ -149,17 +149,28 @@ scan_bins(ClassScan *scan, ClassSide *without, ClassSide *with, Split *best)
 		if (some_missing)
 			try_side(scan, with, i, true, false);
 	}
-	if (some_missing && m > 0 && scan->fb->upper[scan->codes[m - 1]] < DBL_MAX)
+	if (some_missing && m > 0)
 	{
+		MissingSide side = missing_side(scan->fb, scan->codes, m);
+
+		side_start(scan, with, true);
 		side_add_code(scan, without, scan->codes[m - 1]);
-		try_side(scan, without, m - 1, false, false);
+		if (side == MISSING_ALONE_RIGHT)
+			try_side(scan, without, m - 1, false, false);
+		else if (side == MISSING_ALONE_LEFT)
+			try_side(scan, with, m - 1, true, false);
 	}
 	if (!(scan->gain > scan->to_exceed))
 		return;
-	split_take(best, scan->feature, scan->gain, scan->codes[scan->place],
-			   scan->place + 1 == m ? BIN_NONE : scan->codes[scan->place + 1],
-			   some_missing ? scan->missing_left : default_left(node, scan->nl),
-			   scan->nl, 0, scan->hl);
+	if (scan->place + 1 == m)
+		split_take(best, scan->feature, scan->gain, scan->missing_left ? BIN_NONE : scan->codes[m - 1],
+				   scan->missing_left ? scan->codes[0] : BIN_NONE, scan->missing_left,
+				   scan->nl, 0, scan->hl);
+	else
+		split_take(best, scan->feature, scan->gain, scan->codes[scan->place],
+				   scan->codes[scan->place + 1],
+				   some_missing ? scan->missing_left : default_left(node, scan->nl),
+				   scan->nl, 0, scan->hl);
 }
 
 /* ---- categories -------------------------------------------------------------- */

@@ -125,14 +125,14 @@ scale_target(const LearnEnv *env, const LearnData *data, const uint32_t *train, 
 	if (spread > 0.0)
 	{
 		/*
-		 * No bag's sum is above bound times the largest deviation, nor above MAX_TIMES times the
-		 * sum of all; the latter is much less where one value is far from the others.
+		 * No bag's sum is above bound times the largest deviation, nor above the sum of all as often as
+		 * a row can be in a bag; the latter is much less where one value is far from the others.
 		 */
 		above = exponent_above(spread);
 		for (uint32_t i = 0; i < plan->npick; i++)
 			deviations += (plan->weight ? plan->weight[plan->pick[i]] : 1) *
 				ldexp(fabs(data->target[train[plan->pick[i]]] - centre), -above);
-		deviations *= MAX_TIMES;
+		deviations *= plan->params->bootstrap ? MAX_TIMES : 1;
 		scale = clamp_scale(SUM_BITS - above - (deviations < (double) bound ?
 												exponent_above(deviations) : exponent_above((double) bound)));
 	}
@@ -186,8 +186,8 @@ forest_plan_make(const LearnEnv *env, const LearnData *data, const uint32_t *tra
 	for (uint32_t i = 0; i < plan->npick; i++)
 		total += plan->weight ? plan->weight[plan->pick[i]] : 1;
 	bound = (uint64_t) plan->draws * largest;
-	if (bound > total * MAX_TIMES)
-		bound = total * MAX_TIMES;
+	if (bound > total * (params->bootstrap ? MAX_TIMES : 1))
+		bound = total * (params->bootstrap ? MAX_TIMES : 1);
 
 	rule->nclasses = data->nclasses > 2 ? data->nclasses : 0;
 	rule->noise_weighted = true;

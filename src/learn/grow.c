@@ -604,7 +604,7 @@ part_rows(Grower *grower, const GrowNode *node)
 {
 	const Split *split = &node->split;
 	const FeatureBins *fb = &grower->setup->bins->features[split->feature];
-	CodeSide	side = {.bin = split->bin, .missing = UINT32_MAX, .left = NULL};
+	CodeSide	side = {.below = split->bin == BIN_NONE ? 0 : split->bin + 1, .missing = UINT32_MAX};
 	uint32_t	nl;
 
 	if (split->category)
@@ -675,7 +675,7 @@ grow_node(Grower *grower, GrowNode *node)
 	left.lower = right.lower = node->lower;
 	left.upper = right.upper = node->upper;
 	if (rule->monotone)
-		split_bounds(rule, grower->setup->bins->features[split->feature].monotone, split->beyond,
+		split_bounds(rule, grower->setup->bins->features[split->feature].monotone, split->bin, split->beyond,
 					 left.g, left.h, right.g, right.h, node->lower, node->upper,
 					 &left.lower, &left.upper, &right.lower, &right.upper);
 	builder_node(builder, left.place, rule->cover_scale > 0.0 ? (double) left.h * rule->cover_scale : left.n,

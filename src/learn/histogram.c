@@ -219,7 +219,7 @@ code_goes_left(const CodeSide *side, uint32_t code)
 {
 	if (side->left)
 		return side->left[code];
-	return (code <= side->bin) | (code == side->missing);
+	return (code < side->below) | (code == side->missing);
 }
 
 /*

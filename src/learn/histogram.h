@@ -81,7 +81,7 @@ typedef struct RowStore
 /* How a split parts codes. */
 typedef struct CodeSide
 {
-	uint32_t	bin;			/* numeric: codes up to it go left */
+	uint32_t	below;			/* numeric: codes below it go left */
 	uint32_t	missing;		/* and this one too; UINT32_MAX: none */
 	const uint8_t *left;		/* category: by code, or NULL */
 } CodeSide;

@@ -22,7 +22,7 @@
  * as -DBL_MAX and DBL_MAX, and those two values belong to them, so that every
  * threshold is a finite number.
  */
-#define BIN_NONE		0xFFFFu /* as the bin beyond a threshold: only missing rows lie there */
+#define BIN_NONE		0xFFFFu /* as a bin on one side of a threshold: only missing rows lie there */
 
 typedef struct FeatureBins
 {

@@ -219,6 +219,12 @@ try_numeric(Naive *naive)
 			naive->left[c] = true;
 		try_left(naive, false, 0, naive->codes[m - 1], BIN_NONE);
 	}
+	else if (naive->nmissing > 0 && m > 0 && fb->lower[naive->codes[0]] > -DBL_MAX)
+	{
+		clear_left(naive);
+		naive->left[fb->nbins] = true;
+		try_left(naive, false, 0, BIN_NONE, naive->codes[0]);
+	}
 }
 
 static void
@@ -455,7 +461,7 @@ make_children(Naive *naive, NaiveNode *node, NaiveNode *left, NaiveNode *right)
 	left->lower = right->lower = node->lower;
 	left->upper = right->upper = node->upper;
 	if (rule->monotone)
-		split_bounds(rule, fb->monotone, node->beyond, gl, hl, naive->sums.g - gl,
+		split_bounds(rule, fb->monotone, node->bin, node->beyond, gl, hl, naive->sums.g - gl,
 					 naive->sums.h - hl, node->lower, node->upper, &left->lower, &left->upper,
 					 &right->lower, &right->upper);
 	memcpy(node->rows, rows, node->n * sizeof(uint32_t));

@@ -16,7 +16,7 @@ typedef struct Candidate
 	double		gain;
 	uint32_t	place;			/* numeric: last place left; levels: how many are left */
 	bool		missing_left;
-	bool		missing_alone;	/* numeric: the right side has missing rows only */
+	bool		missing_alone;	/* numeric: one side has missing rows only */
 	uint32_t	nl;
 	int64_t		gl;
 	uint64_t	hl;
@@ -112,13 +112,17 @@ scan_bins(const GainKind kind, const SplitNode *node, const FeatureBins *fb, uin
 			try_sums(kind, node, fb->monotone, g + missing->g, hc + missing->hc, only, true, best);
 	}
 
-	/* all values against missing; infinity can't lie below a finite threshold */
-	if (missing && m > 0 && fb->upper[codes[m - 1]] < DBL_MAX)
+	/* all values against missing */
+	if (missing && m > 0)
 	{
+		MissingSide side = missing_side(fb, codes, m);
 		double		before = best->gain;
 
-		try_sums(kind, node, 0, node->g - missing->g,
-				 ((node->h << node->rule->cshift) | node->n) - missing->hc, m - 1, false, best);
+		if (side == MISSING_ALONE_RIGHT)
+			try_sums(kind, node, 0, node->g - missing->g,
+					 ((node->h << node->rule->cshift) | node->n) - missing->hc, m - 1, false, best);
+		else if (side == MISSING_ALONE_LEFT)
+			try_sums(kind, node, 0, missing->g, missing->hc, m - 1, true, best);
 		if (best->gain > before)
 			best->missing_alone = true;
 	}
@@ -162,10 +166,14 @@ scan_numeric(const SplitNode *node, const FeatureBins *fb, uint32_t feature, con
 	}
 	if (!(found.gain > before))
 		return;
-	split_take(best, feature, found.gain, codes[found.place],
-			   found.missing_alone ? BIN_NONE : codes[found.place + 1],
-			   missing ? found.missing_left : default_left(node, found.nl),
-			   found.nl, found.gl, found.hl);
+	if (found.missing_alone)
+		split_take(best, feature, found.gain, found.missing_left ? BIN_NONE : codes[m - 1],
+				   found.missing_left ? codes[0] : BIN_NONE, found.missing_left,
+				   found.nl, found.gl, found.hl);
+	else
+		split_take(best, feature, found.gain, codes[found.place], codes[found.place + 1],
+				   missing ? found.missing_left : default_left(node, found.nl),
+				   found.nl, found.gl, found.hl);
 }
 
 /* ---- a handful of rows ---------------------------------------------------------- */

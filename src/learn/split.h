@@ -56,7 +56,7 @@ typedef struct Split
 	bool		category;
 	uint32_t	feature;
 	uint32_t	bin,			/* numeric: where the left rows end */
-				beyond;			/* and the right ones begin; BIN_NONE: only missing rows are right */
+				beyond;			/* and the right ones begin; BIN_NONE: only missing rows are there */
 	double		gain;
 	uint32_t	left_n;
 	int64_t		left_g;
@@ -400,7 +400,7 @@ split_keeps_direction(const SplitNode *node, int direction, int64_t gl, uint64_t
  * values lies between them for good; a split that parts missing rows from all others has none.
  */
 static inline void
-split_bounds(const SplitRule *rule, int direction, uint32_t beyond,
+split_bounds(const SplitRule *rule, int direction, uint32_t bin, uint32_t beyond,
 			 int64_t gl, uint64_t hl, int64_t gr, uint64_t hr, double lower, double upper,
 			 double *left_lower, double *left_upper, double *right_lower, double *right_upper)
 {
@@ -408,7 +408,7 @@ split_bounds(const SplitRule *rule, int direction, uint32_t beyond,
 
 	*left_lower = *right_lower = lower;
 	*left_upper = *right_upper = upper;
-	if (direction == 0 || beyond == BIN_NONE)
+	if (direction == 0 || bin == BIN_NONE || beyond == BIN_NONE)
 		return;
 	middle = rule_value(rule, gl, hl, lower, upper) * 0.5 + rule_value(rule, gr, hr, lower, upper) * 0.5;
 	if (direction > 0)
@@ -455,6 +455,25 @@ random_place(const SplitNode *node, const FeatureBins *fb, uint32_t feature,
 	while (i + 2 < m && fb->lower[codes[i + 1]] * 0.5 + fb->upper[codes[i + 1]] * 0.5 <= threshold)
 		i++;
 	return i;
+}
+
+/*
+ * On which side missing rows can be told from all values (codes[0 .. m), m > 0) by a finite threshold, which infinity
+ * can't lie below, nor -infinity above.
+ */
+typedef enum MissingSide
+{
+	MISSING_ALONE_RIGHT,
+	MISSING_ALONE_LEFT,
+	MISSING_NEVER_ALONE
+} MissingSide;
+
+static inline MissingSide
+missing_side(const FeatureBins *fb, const uint16_t *codes, uint32_t m)
+{
+	if (fb->upper[codes[m - 1]] < DBL_MAX)
+		return MISSING_ALONE_RIGHT;
+	return fb->lower[codes[0]] > -DBL_MAX ? MISSING_ALONE_LEFT : MISSING_NEVER_ALONE;
 }
 
 /* Does a random subset of levels send this one left? */

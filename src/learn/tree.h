@@ -129,10 +129,10 @@ typedef struct TreeGain
 /*
  * A grown tree, before the model's thresholds are known: nodes as in the model
  * but for the rank of a numeric split, which is the bin that the left rows reach; beyond is
- * the bin where the right rows begin, or BIN_NONE; NODE_IS_LEAF marks a leaf.
+ * the bin where the right rows begin (either may be BIN_NONE); NODE_IS_LEAF marks a leaf.
  * A leaf's number counts in the tree's own leaf_table.
  */
-#define NODE_IS_LEAF		0	/* no split begins beyond bin 0 */
+#define NODE_IS_LEAF		0xFFFEu /* there is no such bin */
 #define NODE_HAS_SET		1	/* beyond of a category split */
 
 typedef struct GrownTree

@@ -75,7 +75,7 @@ same('from a table with a dropped column', table => 'points_twice');
 # ---- settings of the session and of the database
 for my $setting (
 	"timezone = 'Asia/Tokyo'", "datestyle = 'SQL, DMY'", 'extra_float_digits = 0', 'force_parallel_mode = regress',
-	'synchronize_seqscans = off', "work_mem = '64kB'", 'max_parallel_workers_per_gather = 0')
+	'debug_parallel_query = regress', 'synchronize_seqscans = off', "work_mem = '64kB'", 'max_parallel_workers_per_gather = 0')
 {
 	my ($name) = $setting =~ /^(\S+)/;
 	# A setting this version does not have any more is no reason to fail.
