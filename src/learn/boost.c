@@ -520,7 +520,7 @@ boost_fit(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
 	result->link = loss_link_kind(&b.loss);
 	result->base = env_alloc(env, b.nscores, sizeof(double));
 	result->trees = env_alloc0(env, (size_t) params->n_estimators * b.nscores, sizeof(GrownTree));
-	result->curve = env_alloc(env, params->n_estimators, sizeof(LearnCurvePoint));
+	result->curve = env_alloc0(env, params->n_estimators, sizeof(LearnCurvePoint));
 	loss_start(env, &b.loss, b.train.y, b.train.w, ntrain, result->base);
 	fill_scores(&b.train, result->base, b.nscores);
 	fill_scores(&b.watch, result->base, b.nscores);

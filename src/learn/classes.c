@@ -164,7 +164,7 @@ scan_bins(ClassScan *scan, ClassSide *without, ClassSide *with, Split *best)
 		return;
 	if (scan->place + 1 == m)
 		split_take(best, scan->feature, scan->gain, scan->missing_left ? BIN_NONE : scan->codes[m - 1],
-				   scan->missing_left ? scan->codes[0] : BIN_NONE, scan->missing_left,
+				   scan->missing_left ? NODE_IS_SPLIT : BIN_NONE, scan->missing_left,
 				   scan->nl, 0, scan->hl);
 	else
 		split_take(best, scan->feature, scan->gain, scan->codes[scan->place],
@@ -206,7 +206,7 @@ scan_few(ClassScan *scan, ClassSide *side, Split *best)
 	}
 	if (!(scan->gain > scan->to_exceed))
 		return;
-	split_take(best, scan->feature, scan->gain, 0, NODE_HAS_SET,
+	split_take(best, scan->feature, scan->gain, 0, NODE_IS_SPLIT,
 			   some_missing ? scan->missing_left : default_left(node, scan->nl),
 			   scan->nl, 0, scan->hl);
 	split_take_levels(node, best, scan->feature, scan->codes, scan->m, scan->place);
@@ -373,7 +373,7 @@ scan_ordered(ClassScan *scan, ClassSide *without, ClassSide *with, SplitScratch 
 	}
 	if (!(scan->gain > scan->to_exceed))
 		return;
-	split_take(best, scan->feature, scan->gain, 0, NODE_HAS_SET,
+	split_take(best, scan->feature, scan->gain, 0, NODE_IS_SPLIT,
 			   some_missing ? scan->missing_left : default_left(node, scan->nl),
 			   scan->nl, 0, scan->hl);
 	split_take_ordered(best, scratch, n, npool, scan->place);

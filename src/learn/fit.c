@@ -8,6 +8,7 @@
 #include "learn/forest.h"
 #include "learn/histogram.h"
 #include "learn/loss.h"
+#include "learn/scale.h"
 
 /* Bytes of a code where the largest feature has so many. */
 static size_t
@@ -137,6 +138,8 @@ learn_fit_memory(const LearnData *data, size_t ntrain, size_t nwatch, const Lear
 	size_t		bins = ntrain < params->max_bins ? ntrain : params->max_bins;
 	size_t		max_codes = 1,
 				total_codes = 0,
+				categories = 0,
+				set_bytes = 0,
 				bytes = 0,
 				nodes,
 				trees;
@@ -152,6 +155,8 @@ learn_fit_memory(const LearnData *data, size_t ntrain, size_t nwatch, const Lear
 
 		max_codes = codes > max_codes ? codes : max_codes;
 		total_codes += codes;
+		if (data->columns[f].kind == LEARN_CATEGORY && codes > categories)
+			categories = codes;
 	}
 	if (!boosting)
 	{
@@ -166,7 +171,25 @@ learn_fit_memory(const LearnData *data, size_t ntrain, size_t nwatch, const Lear
 	add_product(&bytes, total_codes, sizeof(uint64_t));
 	add_product(&bytes, grow_memory(&setup, nfeatures, total_codes, max_codes, code_bytes(max_codes)), 1);
 	nodes = tree_nodes(setup.max_rows, params);
-	add_product(&bytes, nodes, 2 * (node_bytes + sizeof(uint16_t)) + (boosting ? 48 : 0));
+
+	/* arrays that grow by half are copied: at most three times what is needed, and a little to begin with */
+	add_product(&bytes, nodes, 3 * (node_bytes + sizeof(uint16_t) + (boosting ? 24 : 0)));
+	add_product(&bytes, 1, 1 << 16);
+
+	/*
+	 * A set is a bitmap, or a list of no more levels than its rows.  Where none are missing, these are the
+	 * rows of the smaller child, and all smaller children of a tree have at most n log2(n) / 2 rows.
+	 */
+	if (categories > 0)
+	{
+		size_t		sets = nodes / 2 < MAX_TREE_SETS ? nodes / 2 : MAX_TREE_SETS;
+		size_t		rows = (size_t) setup.max_rows * (bits_for(setup.max_rows) + 1) / 2;
+		size_t		words = sets * (categories / 32 + 2);
+
+		set_bytes = sets * 12 + (words < rows + 2 * sets ? words : rows + 2 * sets) * sizeof(uint32_t);
+		add_product(&bytes, SET_TABLE, sizeof(uint32_t));
+		add_product(&bytes, set_bytes, 3);
+	}
 
 	/* a tree's leaf of more than two classes is a row of the leaf table */
 	if (setup.nclasses > 0)
@@ -175,8 +198,10 @@ learn_fit_memory(const LearnData *data, size_t ntrain, size_t nwatch, const Lear
 	/* all trees, grown and then assembled: each is freed when it has been copied */
 	trees = params->n_estimators;
 	if (boosting && params->loss == LOSS_SOFTMAX)
-		add_product(&bytes, trees * (data->nclasses - 1), nodes * (2 * node_bytes + 8) + 64);
-	add_product(&bytes, trees, nodes * (2 * node_bytes + 8) + 64);
+		trees *= data->nclasses;
+	add_product(&bytes, trees, nodes * (2 * node_bytes + 4) + sizeof(GrownTree) + 64);
+	add_product(&bytes, trees, 2 * set_bytes);
+	add_product(&bytes, trees, (nfeatures < nodes / 2 ? nfeatures : nodes / 2) * sizeof(TreeGain));
 	if (boosting)
 	{
 		add_product(&bytes, boost_memory(data, ntrain, nwatch, params), 1);

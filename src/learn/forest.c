@@ -466,7 +466,7 @@ forest_oob(const LearnEnv *env, const LearnModel *model, const LearnData *data,
 	env_free(env, codes);
 
 	*ncurve = npoints;
-	*curve = env_alloc(env, npoints, sizeof(LearnCurvePoint));
+	*curve = env_alloc0(env, npoints, sizeof(LearnCurvePoint));
 	for (uint32_t p = 0; p < npoints; p++)
 	{
 		(*curve)[p].n_estimators = points[p];

@@ -223,7 +223,7 @@ try_numeric(Naive *naive)
 	{
 		clear_left(naive);
 		naive->left[fb->nbins] = true;
-		try_left(naive, false, 0, BIN_NONE, naive->codes[0]);
+		try_left(naive, false, 0, BIN_NONE, NODE_IS_SPLIT);
 	}
 }
 
@@ -239,7 +239,7 @@ try_few_levels(Naive *naive)
 		{
 			clear_left(naive);
 			naive->left[naive->codes[i]] = true;
-			try_both(naive, false, 0, 0, NODE_HAS_SET);
+			try_both(naive, false, 0, 0, NODE_IS_SPLIT);
 		}
 		return;
 	}
@@ -253,7 +253,7 @@ try_few_levels(Naive *naive)
 		clear_left(naive);
 		naive->left[naive->codes[0]] = true;
 	}
-	try_both(naive, false, 0, 0, NODE_HAS_SET);
+	try_both(naive, false, 0, 0, NODE_IS_SPLIT);
 }
 
 static void
@@ -308,7 +308,7 @@ try_many_levels(Naive *naive)
 			for (uint32_t c = 0; c < m; c++)
 				if (keys[j].code == LEVEL_POOL ? pooled[naive->codes[c]] : keys[j].code == naive->codes[c])
 					naive->left[naive->codes[c]] = true;
-		try_both(naive, true, 0, 0, NODE_HAS_SET);
+		try_both(naive, true, 0, 0, NODE_IS_SPLIT);
 	}
 	env_free(env, axis);
 	env_free(env, weights);

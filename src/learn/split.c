@@ -168,7 +168,7 @@ scan_numeric(const SplitNode *node, const FeatureBins *fb, uint32_t feature, con
 		return;
 	if (found.missing_alone)
 		split_take(best, feature, found.gain, found.missing_left ? BIN_NONE : codes[m - 1],
-				   found.missing_left ? codes[0] : BIN_NONE, found.missing_left,
+				   found.missing_left ? NODE_IS_SPLIT : BIN_NONE, found.missing_left,
 				   found.nl, found.gl, found.hl);
 	else
 		split_take(best, feature, found.gain, codes[found.place], codes[found.place + 1],
@@ -408,7 +408,7 @@ scan_ordered(const SplitNode *node, uint32_t feature, const Cell *cells, const u
 	}
 	if (!(found.gain > before))
 		return;
-	split_take(best, feature, found.gain, 0, NODE_HAS_SET,
+	split_take(best, feature, found.gain, 0, NODE_IS_SPLIT,
 			   some_missing ? found.missing_left : default_left(node, found.nl),
 			   found.nl, found.gl, found.hl);
 	split_take_ordered(best, scratch, n, npool, found.place);
@@ -439,7 +439,7 @@ static void
 take_levels(const SplitNode *node, Split *best, uint32_t feature, const Candidate *found,
 			const uint16_t *codes, uint32_t m, bool missing_left)
 {
-	split_take(best, feature, found->gain, 0, NODE_HAS_SET, missing_left, found->nl, found->gl,
+	split_take(best, feature, found->gain, 0, NODE_IS_SPLIT, missing_left, found->nl, found->gl,
 			   found->hl);
 	split_take_levels(node, best, feature, codes, m, found->place);
 }

@@ -10,7 +10,6 @@
 #include "learn/tree.h"
 
 #define FIRST_CAPACITY	64
-#define SET_TABLE		(1u << 17)	/* more than MAX_TREE_SETS */
 
 /* Grow an array to hold at least n elements of size bytes; used of them are kept. */
 static void *

@@ -20,6 +20,7 @@
 #define SUM_BITS			60	/* of g's scale: a bit is left for rounding, one for differences */
 #define MAX_TREE_DEPTH		65534	/* of a leaf below the root, which has depth 0 */
 #define MAX_TREE_SETS		65535	/* category sets of a tree: a node's rank has 16 bits */
+#define SET_TABLE			(1u << 17)	/* places of a builder's hash table: more than MAX_TREE_SETS */
 #define ENTROPY_TABLE		2048	/* n log n is looked up below */
 
 /* Streams of random numbers, kept apart: (use << 32) | tree or round. */
@@ -132,8 +133,8 @@ typedef struct TreeGain
  * the bin where the right rows begin (either may be BIN_NONE); NODE_IS_LEAF marks a leaf.
  * A leaf's number counts in the tree's own leaf_table.
  */
-#define NODE_IS_LEAF		0xFFFEu /* there is no such bin */
-#define NODE_HAS_SET		1	/* beyond of a category split */
+#define NODE_IS_LEAF		0	/* right rows never begin at bin 0 */
+#define NODE_IS_SPLIT		1	/* where there is no such bin: categories, or a left side of missing rows alone */
 
 typedef struct GrownTree
 {

@@ -815,6 +815,25 @@ static void set_descends(uint8_t *bytes)
 			return;
 		}
 }
+static void set_code_max(uint8_t *bytes)
+{
+	set_descends(bytes);
+	for (uint32_t *word = section(bytes, SECTION_SET_WORDS);; word++)
+		if (*word == 7 && word[1] == 7)
+		{
+			word[1] = UINT32_MAX;
+			for (uint32_t i = 2; word[i] == 7; i++)
+				word[i] = 8 + i;
+			return;
+		}
+}
+static void upper_equal(uint8_t *bytes)
+{
+	double	   *upper = section(bytes, SECTION_STATS_UPPER);
+
+	for (size_t i = 0; i < section_bytes(bytes, SECTION_STATS_UPPER) / 8; i++)
+		upper[i] = 1;
+}
 static void rank_high(uint8_t *bytes)
 {
 	LearnFeature *features = section(bytes, SECTION_LEARN_FEATURES);
@@ -893,6 +912,7 @@ DAMAGE(category_part, FormatFeature, SECTION_FEATURES, p[1].part = PART_MONTH)
 DAMAGE(unknown_part, FormatFeature, SECTION_FEATURES, p[7].part = PART_LAST + 1)
 DAMAGE(feature_hour, FormatFeature, SECTION_FEATURES, p[2].part = PART_HOUR)
 DAMAGE(learn_kind, LearnFeature, SECTION_LEARN_FEATURES, p[0].kind = LEARN_CATEGORY)
+DAMAGE(learn_numeric, LearnFeature, SECTION_LEARN_FEATURES, p[1].kind = LEARN_NUMERIC)
 DAMAGE(learn_values, LearnFeature, SECTION_LEARN_FEATURES, p[1].nvalues++)
 DAMAGE(learn_first, LearnFeature, SECTION_LEARN_FEATURES, p[2].first_threshold++)
 DAMAGE(learn_many, LearnFeature, SECTION_LEARN_FEATURES, p[0].nvalues = 60000)
@@ -901,6 +921,10 @@ DAMAGE(threshold_infinite, double, SECTION_THRESHOLDS, p[0] = INFINITY)
 DAMAGE(threshold_low, double, SECTION_THRESHOLDS, p[0] = -INFINITY)
 DAMAGE(threshold_order, double, SECTION_THRESHOLDS, p[0] = 1e9; p[1] = 1e9)
 DAMAGE(stats_nan, FormatStats, SECTION_STATS, p[0].mean = NAN)
+DAMAGE(stats_minimum, FormatStats, SECTION_STATS, p[0].minimum = -INFINITY)
+DAMAGE(stats_maximum, FormatStats, SECTION_STATS, p[0].maximum = INFINITY)
+DAMAGE(stats_infinite, FormatStats, SECTION_STATS, p[0].stddev = INFINITY)
+DAMAGE(upper_nan, double, SECTION_STATS_UPPER, p[0] = NAN)
 DAMAGE(stats_range, FormatStats, SECTION_STATS, p[0].minimum = 10)
 DAMAGE(stats_deviation, FormatStats, SECTION_STATS, p[0].stddev = -1)
 DAMAGE(stats_bins, FormatStats, SECTION_STATS, p[0].nbins = 65)
@@ -970,6 +994,7 @@ static const Damage damages[] = {
 	{"a part that does not exist", BOOST_IDENTITY, unknown_part, "part"},
 	{"the hour of a date", BOOST_IDENTITY, feature_hour, "part"},
 	{"a learner's feature of another kind", BOOST_IDENTITY, learn_kind, "fit its column"},
+	{"a learner's numeric feature of a category", BOOST_IDENTITY, learn_numeric, "fit its column"},
 	{"a learner's feature with a category more", BOOST_IDENTITY, learn_values, "fit its column"},
 	{"the place of thresholds", BOOST_IDENTITY, learn_first, "fit its column"},
 	{"thresholds beyond the last", BOOST_IDENTITY, learn_many, "fit its column"},
@@ -977,11 +1002,16 @@ static const Damage damages[] = {
 	{"a threshold of infinity", BOOST_IDENTITY, threshold_infinite, "threshold 0"},
 	{"a threshold of minus infinity", BOOST_IDENTITY, threshold_low, "threshold 0"},
 	{"thresholds that do not ascend", BOOST_IDENTITY, threshold_order, "threshold 1"},
-	{"statistics with NaN", BOOST_IDENTITY, stats_nan, "statistics"},
-	{"a minimum above the maximum", BOOST_IDENTITY, stats_range, "statistics"},
-	{"a negative deviation", BOOST_IDENTITY, stats_deviation, "statistics"},
-	{"65 bins", BOOST_IDENTITY, stats_bins, "statistics"},
-	{"statistics with a category less", BOOST_IDENTITY, stats_categories, "statistics"},
+	{"statistics with NaN", BOOST_IDENTITY, stats_nan, "are wrong"},
+	{"an infinite minimum", BOOST_IDENTITY, stats_minimum, "are wrong"},
+	{"an infinite maximum", BOOST_IDENTITY, stats_maximum, "are wrong"},
+	{"an infinite deviation", BOOST_IDENTITY, stats_infinite, "are wrong"},
+	{"a bin's bound of NaN", BOOST_IDENTITY, upper_nan, "bin 0"},
+	{"equal bounds of bins", BOOST_IDENTITY, upper_equal, "bin 1"},
+	{"a minimum above the maximum", BOOST_IDENTITY, stats_range, "are wrong"},
+	{"a negative deviation", BOOST_IDENTITY, stats_deviation, "are wrong"},
+	{"65 bins", BOOST_IDENTITY, stats_bins, "are wrong"},
+	{"statistics with a category less", BOOST_IDENTITY, stats_categories, "are wrong"},
 	{"bins with more rows than there are", BOOST_IDENTITY, stats_count, "bin"},
 	{"a start value of NaN", BOOST_IDENTITY, base_nan, "start value"},
 	{"a start value of a forest", FOREST_REGRESSION, forest_base, "start value"},
@@ -997,6 +1027,7 @@ static const Damage damages[] = {
 	{"an empty set", BOOST_IDENTITY, set_first_back, "category sets"},
 	{"a set's length", BOOST_IDENTITY, set_header, "category set 0"},
 	{"a set of codes that do not exist", BOOST_IDENTITY, set_code_high, "category set"},
+	{"a set with the code 2^32 - 1", BOOST_IDENTITY, set_code_max, "ascend"},
 	{"a set that does not ascend", BOOST_IDENTITY, set_descends, "ascend"},
 	{"a node that is its own child", BOOST_IDENTITY, child_self, "out of range"},
 	{"a right child behind the tree", BOOST_IDENTITY, child_last, "out of range"},
@@ -1048,6 +1079,84 @@ model_refused(const ModelFile *file, const char *reason)
 	refused = !read_copy(bytes, length, true) && strstr(why, reason) != NULL;
 	free(bytes);
 	return refused;
+}
+
+/* The model with one tree of these nodes and no sets. */
+static void
+one_tree(ModelFile *file, const LearnNode *nodes, uint64_t n)
+{
+	static const uint64_t no_sets[2] = {0, 0};
+	uint64_t   *tree_first = NEW(2, uint64_t);
+
+	tree_first[1] = n;
+	file->learn.ntrees = 1;
+	file->learn.nnodes = n;
+	file->learn.nodes = nodes;
+	file->learn.covers = NEW(n, float);
+	file->learn.tree_first = tree_first;
+	file->learn.tree_first_set = no_sets;
+	file->learn.nsets = 0;
+	file->learn.set_first = no_sets;
+	file->learn.set_words = NULL;
+}
+
+/* Trees and sets that cannot be. */
+static void
+test_trees(void)
+{
+	static const uint64_t places[] = {0, 1};
+	static const uint32_t empty_set[] = {0};
+
+	for (uint32_t order = 0; order < 2; order++)
+	{
+		/* six nodes: 4 is the right child of 1 and the left one of 2, or the other way round */
+		LearnNode	nodes[6] = {
+			{.split = {0, 0, 1}},
+			{.split = {NODE_LEFT_LEAF | NODE_RIGHT_LEAF, 0, order == 0 ? 3 : 4}},
+			{.split = {NODE_LEFT_LEAF | NODE_RIGHT_LEAF, 0, order == 0 ? 4 : 3}},
+			{.value = 1}, {.value = 2}, {.value = 3}
+		};
+		ModelFile	file = make_model(BOOST_IDENTITY, 1, 3);
+
+		one_tree(&file, nodes, 6);
+		okf(model_refused(&file, "two parents"), "a node shared as a %s child is refused",
+			order == 0 ? "left" : "right");
+	}
+	{
+		LearnNode	leaf = {.value = 1};
+		ModelFile	file = make_model(BOOST_IDENTITY, 1, 3);
+
+		one_tree(&file, &leaf, 1);
+		file.learn.nsets = 1;
+		file.learn.tree_first_set = places;
+		file.learn.set_first = places;
+		file.learn.set_words = empty_set;
+		ok(model_refused(&file, "wrong length"), "a set without codes is refused");
+	}
+	for (uint32_t n = FORMAT_MAX_VALUES; n <= FORMAT_MAX_VALUES + 1; n++)
+	{
+		LearnNode	leaf = {.value = 1};
+		ModelFile	file = make_model(BOOST_IDENTITY, 1, 3);
+		LearnFeature *features = NEW(file.nfeatures, LearnFeature);
+		double	   *thresholds = NEW(n, double);
+
+		for (uint32_t i = 0; i < n; i++)
+			thresholds[i] = i;
+		one_tree(&file, &leaf, 1);
+		for (uint32_t f = 0; f < file.nfeatures; f++)
+		{
+			features[f] = file.learn.features[f];
+			if (features[f].kind == LEARN_NUMERIC)
+				features[f].nvalues = f == 0 ? n : 0;
+			features[f].first_threshold = 0;
+		}
+		file.learn.features = features;
+		file.learn.thresholds = thresholds;
+		if (n == FORMAT_MAX_VALUES)
+			okf(!model_refused(&file, ""), "a feature with %u thresholds is accepted", n);
+		else
+			okf(model_refused(&file, "fit its column"), "one with %u is refused", n);
+	}
 }
 
 /* Columns that cannot be. */
@@ -1201,7 +1310,7 @@ test_sections(Kind kind)
 	static const size_t element[FORMAT_NSECTIONS] = {
 		56, 8, 1, 16, 8, 56, 8, 8, 16, 8, 8, 8, 8, 4, 8, 8, 4, 8, 8, 8
 	};
-	ModelFile	file = make_model(kind, 3, 5);
+	ModelFile	file = make_model(kind, 3, 3000);
 	size_t		length;
 	uint8_t    *bytes = write_model(&file, &length);
 	bool		refused = true;
@@ -1305,12 +1414,12 @@ mutate(uint8_t *bytes, size_t length)
 	if (below(2) == 0)
 	{
 		/* inside a section, so that small ones are hit as often as large ones */
-		FormatSectionKind kind = (FormatSectionKind) (1 + below(FORMAT_NSECTIONS));
-		size_t		n = section_bytes(bytes, kind);
-		uint8_t    *start = section(bytes, kind);
+		const FormatSection *table = (const FormatSection *) (bytes + sizeof(FormatHeader));
+		FormatSection place = table[below(FORMAT_NSECTIONS)];
 
-		if (n > 0 && start >= bytes && start < bytes + length && n <= length - (size_t) (start - bytes))
-			at = (size_t) (start - bytes) + below((uint32_t) n);
+		/* the table may have been changed already */
+		if (place.length > 0 && place.offset < length && place.length <= length - place.offset)
+			at = place.offset + below((uint32_t) place.length);
 	}
 	at -= at % size;
 	switch (below(5))
@@ -1567,6 +1676,7 @@ main(void)
 	test_by_hand();
 	test_damages();
 	test_columns();
+	test_trees();
 	test_depth();
 	test_text();
 	for (size_t i = 0; i < sizeof(fit_cases) / sizeof(fit_cases[0]); i++)

@@ -537,6 +537,56 @@ test_noise_levels(void)
 	}
 }
 
+/* 50 levels that do say something. */
+static void
+test_signal_levels(void)
+{
+	enum
+	{
+		N = 4000
+	};
+	static uint32_t codes[N];
+	static double y[N],
+				label[N];
+	LearnColumn column = {.kind = LEARN_CATEGORY, .codes = codes, .ncategories = 50};
+	LearnData	data = {.nrows = N, .nfeatures = 1, .columns = &column};
+
+	for (int algorithm = LEARN_FOREST; algorithm <= LEARN_BOOSTING; algorithm++)
+		for (uint32_t k = 0; k <= 3; k++)
+		{
+			double		left = 0.0,
+						total = 0.0;
+			LearnParams params;
+			double	   *out;
+			LearnFit	fit;
+
+			if (k == 1)
+				continue;
+			for (int i = 0; i < N; i++)
+			{
+				codes[i] = (uint32_t) hash_below(hash_random(3, 2, (uint64_t) i), 50);
+				y[i] = (double) (codes[i] * 37 % 50);
+				label[i] = k > 0 ? codes[i] * 37 % k : 0;
+			}
+			data.target = k > 0 ? label : y;
+			data.nclasses = k;
+			params = algorithm == LEARN_FOREST ? forest_params(&data, 1) : boosting_params(&data, 50);
+			fit = fit_all(&data, &params);
+			out = predict_all(&data, &fit);
+			for (int i = 0; i < N; i++)
+			{
+				double		d = k > 0 ? 1.0 - out[i * (int) k + (int) label[i]] : y[i] - out[i];
+
+				left += d * d;
+				total += k > 0 ? 1.0 : (y[i] - 24.5) * (y[i] - 24.5);
+			}
+			okf(left / total < 0.01, "50 levels of signal are learned, %s, %u classes (%.2g left)",
+				algorithm == LEARN_FOREST ? "forest" : "boosting", k, left / total);
+			free(out);
+			fit_free(&fit, 1);
+		}
+}
+
 static void
 test_degenerate(void)
 {
@@ -829,6 +879,115 @@ test_oob(void)
 	okf(good && compared > 1000, "out-of-bag estimates as from single trees and their bags (%d compared)", compared);
 }
 
+/* Is a code in a set, by the header's description of sets? */
+static bool
+in_set(const uint32_t *set, uint32_t code)
+{
+	uint32_t	n = set[0] & SET_LENGTH_MASK;
+
+	if (set[0] & SET_BITMAP)
+		return code / 32 < n && (set[1 + code / 32] & (1u << (code % 32)));
+	for (uint32_t i = 1; i <= n; i++)
+		if (set[i] == code)
+			return true;
+	return false;
+}
+
+/* The child of a split that a row goes to, from its values, by the description in learn.h. */
+static uint64_t
+next_node(const LearnModel *m, uint32_t tree, uint64_t node, const double *x)
+{
+	LearnNode	split = m->nodes[m->tree_first[tree] + node];
+	uint32_t	f = split.split.feature & NODE_FEATURE_MASK;
+	bool		missing_left = (split.split.child & NODE_MISSING_LEFT) != 0;
+	bool		left;
+
+	if (isnan(x[f]))
+		left = missing_left;
+	else if (m->features[f].kind == LEARN_NUMERIC)
+		left = x[f] <= m->thresholds[m->features[f].first_threshold + split.split.rank];
+	else
+	{
+		uint64_t	set = m->tree_first_set[tree] + split.split.rank;
+
+		left = in_set(m->set_words + m->set_first[set], (uint32_t) x[f]) ? !missing_left : missing_left;
+	}
+	return (split.split.child & NODE_CHILD_MASK) + (left ? 0 : 1);
+}
+
+/*
+ * Training rows that walk the finished model by their values reach each node as often as they were there when it was
+ * grown, and the sum of their leaves is the prediction.
+ */
+static void
+test_walk(void)
+{
+	static Table t;
+	bool		good = true,
+				sums = true;
+	size_t		walked = 0;
+
+	for (int c = 0; c < 120; c++)
+	{
+		LearnParams params;
+		LearnFit	fit;
+		const LearnModel *m = &fit.model;
+		double	   *weight,
+				   *out;
+
+		make_table(&t, (uint64_t) c * 13 + 3, c % 3 == 0 ? 2 : 0);
+		params = make_params(&t, c % 2 ? LEARN_FOREST : LEARN_BOOSTING);
+		params.bootstrap = false;
+		params.max_samples = params.subsample = 1.0;
+		if (params.algorithm == LEARN_BOOSTING)
+		{
+			params.loss = LOSS_SQUARED_ERROR;
+			t.data.nclasses = 0;
+		}
+		learn_fit(&unit_env, &t.data, t.train, t.ntrain, NULL, 0, &params, &fit);
+		weight = calloc(m->nnodes, sizeof(double));
+		out = predict_all(&t.data, &fit);
+		for (size_t i = 0; i < t.ntrain; i++)
+		{
+			double		x[MAX_FEATURES];
+			double		w = t.data.weight ? t.weight[t.train[i]] : 1.0;
+			double		sum = m->algorithm == LEARN_FOREST ? 0.0 : m->base[0];
+
+			row_numbers(&t.data, t.train[i], x);
+			for (uint32_t tree = 0; tree < m->ntrees; tree++)
+			{
+				uint64_t	node = 0;
+				bool		leaf = m->tree_first[tree + 1] - m->tree_first[tree] == 1;
+
+				weight[m->tree_first[tree]] += w;
+				while (!leaf)
+				{
+					uint64_t	next = next_node(m, tree, node, x);
+					LearnNode	split = m->nodes[m->tree_first[tree] + node];
+
+					leaf = split.split.feature &
+						(next == (split.split.child & NODE_CHILD_MASK) ? NODE_LEFT_LEAF : NODE_RIGHT_LEAF);
+					node = next;
+					weight[m->tree_first[tree] + node] += w;
+					walked++;
+				}
+				sum += m->nodes[m->tree_first[tree] + node].value;
+			}
+			if (m->algorithm == LEARN_FOREST)
+				sum /= m->ntrees;
+			sums = sums && sum == out[m->nclasses == 2 ? 2 * t.train[i] + 1 : t.train[i]];
+		}
+		for (uint64_t i = 0; i < m->nnodes; i++)
+			if (!(fabs(weight[i] - m->covers[i]) <= 1e-3 * fmax(1.0, weight[i])))
+				good = false;
+		free(weight);
+		free(out);
+		fit_free(&fit, t.data.nfeatures);
+	}
+	okf(good && walked > 10000, "training rows walk the finished trees as they were grown (%zu steps)", walked);
+	ok(sums, "a prediction is the sum, or mean, of the leaves");
+}
+
 static void
 test_early_stopping(void)
 {
@@ -894,14 +1053,14 @@ test_early_stopping(void)
 static void
 test_many_thresholds(void)
 {
-	size_t		n = 140000;
+	size_t		n = 90000;
 	double	   *x = calloc(n, sizeof(double)),
 			   *y = calloc(n, sizeof(double)),
 			   *out;
 	const double *values[] = {x};
 	Small		s;
 	LearnData  *data = small_data(&s, n, 1, values, y, 0);
-	LearnParams params = forest_params(data, 3);
+	LearnParams params = forest_params(data, 6);
 	double		error = 0.0,
 				spread = 0.0;
 	LearnFit	fit;
@@ -920,7 +1079,7 @@ test_many_thresholds(void)
 		error += (y[i] - out[i]) * (y[i] - out[i]);
 		spread += (y[i] - 0.5) * (y[i] - 0.5);
 	}
-	okf(fit.model.nthresholds > 60000 && fit.model.nthresholds <= 65535 && error / spread < 0.7,
+	okf(fit.model.nthresholds > 50000 && fit.model.nthresholds <= 65535 && error / spread < 0.9,
 		"a feature with too many thresholds falls back to the edges of bins (%u thresholds, %.2f left)",
 		(unsigned) fit.model.nthresholds, error / spread);
 	free(out);
@@ -1082,10 +1241,12 @@ main(int argc, char **argv)
 	test_repeat();
 	test_outlier();
 	test_noise_levels();
+	test_signal_levels();
 	test_degenerate();
 	test_weights();
 	test_monotone();
 	test_oob();
+	test_walk();
 	test_early_stopping();
 	test_many_thresholds();
 	test_importance();
