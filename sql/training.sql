@@ -48,6 +48,15 @@ SELECT task FROM echolon_train_rf('shop', 'two', n_estimators => 3);
 SELECT task FROM echolon_train_rf('shop', 'three', n_estimators => 3);
 SELECT task, metric FROM echolon_train_rf('shop', 'three', task => 'classification', model => 'three_classes', n_estimators => 3);
 
+-- A stored task stays, though the integers have come to be two.
+CREATE TABLE grows AS SELECT g AS a, g % 3 AS y FROM generate_series(1, 200) g;
+SELECT task FROM echolon_train_rf('grows', 'y', n_estimators => 3);
+DELETE FROM grows WHERE y = 2;
+INSERT INTO grows SELECT a + 1000, y FROM grows;
+SELECT version, task FROM echolon_train_rf('grows', 'y', n_estimators => 3);
+SELECT echolon_train_rf('grows', 'y', task => 'classification');
+DROP TABLE grows;
+
 -- Splits.  In time: the last rows are held out, the model is fitted again to all of them.
 SELECT details->'metrics'->>'measured_on' AS measured_on, details->'rows'->'held_out' AS held_out,
 	   details->'metrics'->'baseline'->>'name' AS baseline

@@ -53,6 +53,19 @@ default_model_name(const ParamValues *values)
 	return psprintf("%s_%s", relname, values->value[PARAM_TARGET].word);
 }
 
+/* A model's task never flips when it is trained again, whatever its values have become. */
+static void
+keep_task(Training *t)
+{
+	ParamValue *task = &t->values.value[PARAM_TASK];
+	char	   *stored = store_task(t->model);
+
+	if (stored == NULL || task->given)
+		return;
+	task->given = true;
+	task->word = stored;
+}
+
 static HoldoutKind
 holdout_kind(const ParamValues *values)
 {
@@ -448,6 +461,7 @@ train(FunctionCallInfo fcinfo, LearnAlgorithm algorithm)
 	t->model = t->values.value[PARAM_MODEL].given
 		? t->values.value[PARAM_MODEL].word : default_model_name(&t->values);
 	store_check_writable(t->model, t->relation, t->values.value[PARAM_TARGET].word);
+	keep_task(t);
 
 	read_frame(t);
 	target_resolve(t->frame, &t->values, &t->target);

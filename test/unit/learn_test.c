@@ -1079,7 +1079,9 @@ test_many_thresholds(void)
 		error += (y[i] - out[i]) * (y[i] - out[i]);
 		spread += (y[i] - 0.5) * (y[i] - 0.5);
 	}
-	okf(fit.model.nthresholds > 50000 && fit.model.nthresholds <= 65535 && error / spread < 0.9,
+
+	/* 45,000 bins of two rows have fewer edges than that; the trees have split between more pairs of bins */
+	okf(fit.model.nthresholds > 40000 && fit.model.nthresholds < 45000 && error / spread < 0.7,
 		"a feature with too many thresholds falls back to the edges of bins (%u thresholds, %.2f left)",
 		(unsigned) fit.model.nthresholds, error / spread);
 	free(out);
