@@ -17,6 +17,7 @@
 #include "learn/histogram.h"
 
 #define POOL_BYTES		((size_t) 256 << 20)	/* of histograms kept */
+#define HISTOGRAM_ROWS	256		/* nodes of fewer rows don't need a histogram of all features */
 #define CHECK_NODES		32		/* nodes between two cancel checks */
 #define CHECK_FEATURES	64		/* the same for features of a node */
 
@@ -283,8 +284,12 @@ search_sparse(Grower *grower, const GrowNode *at, const SplitNode *node, uint32_
 	{
 		uint8_t		codes[FEW_ROWS];
 
+		bool		pairs = rows->pairs_exact && node->rule->kind == GAIN_CENTRED &&
+			node->rule->min_h == 1 && fb->monotone == 0;
+
 		if (!rows_few_codes(rows, at->first, at->n, feature, fb->nbins, codes))
-			return split_scan_few(node, fb, feature, rows->row_cells, codes, at->n, best);
+			return split_scan_few(node, fb, feature, rows->row_cells, pairs ? rows->row_pairs : NULL,
+								  codes, at->n, best);
 	}
 	return search_cells(grower, node, feature, rows->cells,
 						rows_sum_sparse(rows, at->first, at->n, feature, feature_ncodes(fb)), best);
@@ -340,8 +345,7 @@ search_features(Grower *grower, const GrowNode *at, const SplitNode *node, const
 			grower->env->check(grower->env->arg);
 		if (fb->kind == LEARN_CATEGORY && grower->builder.nsets >= MAX_TREE_SETS)
 			continue;
-		if (grower->setup->nclasses > 0 || at->n < SPARSE_ROWS ||
-			feature_ncodes(fb) > 2 * (size_t) at->n)
+		if (grower->setup->nclasses > 0 || sums_sparsely(feature_ncodes(fb), at->n))
 			varies |= search_sparse(grower, at, node, f, best);
 		else
 		{
@@ -416,7 +420,7 @@ node_search(Grower *grower, GrowNode *at, const Cell *cells)
 	.classes = grower->classes, .lower = at->lower, .upper = at->upper};
 	Split	   *best = &at->split;
 
-	if (++grower->nodes_since_check >= CHECK_NODES || at->n >= SPARSE_ROWS)
+	if (++grower->nodes_since_check >= CHECK_NODES || at->n >= HISTOGRAM_ROWS)
 	{
 		grower->nodes_since_check = 0;
 		grower->env->check(grower->env->arg);
@@ -441,7 +445,7 @@ node_search(Grower *grower, GrowNode *at, const Cell *cells)
 	else
 	{
 		if (setup->nclasses == 0 && at->n <= grower->rows.sparse_rows)
-			rows_gather(&grower->rows, at->first, at->n);
+			rows_gather(&grower->rows, at->first, at->n, node.mean);
 		if (grower->rule->max_features < setup->bins->nfeatures)
 			search_drawn(grower, at, &node, best);
 		else
@@ -555,7 +559,7 @@ search_children(Grower *grower, GrowNode *small, GrowNode *large, bool *small_fo
 	GrowNode   *nodes[2] = {small, large};
 	bool	   *found[2] = {small_found, large_found};
 
-	if (slot != NO_SLOT && open[1] && large->n >= SPARSE_ROWS)
+	if (slot != NO_SLOT && open[1] && large->n >= HISTOGRAM_ROWS)
 	{
 		size_t		total = grower->setup->bins->total_codes;
 		Cell	   *sum = grower->slots[slot];
@@ -568,7 +572,7 @@ search_children(Grower *grower, GrowNode *small, GrowNode *large, bool *small_fo
 		large->slot = slot;
 		*large_found = node_search(grower, large, sum);
 		open[1] = false;
-		if (open[0] && small->n >= SPARSE_ROWS)
+		if (open[0] && small->n >= HISTOGRAM_ROWS)
 		{
 			small->slot = other < grower->nslots ? other : NO_SLOT;
 			*small_found = node_search(grower, small, part);
@@ -584,7 +588,7 @@ search_children(Grower *grower, GrowNode *small, GrowNode *large, bool *small_fo
 	{
 		if (!open[i])
 			continue;
-		if (grower->use_pool && nodes[i]->n >= SPARSE_ROWS)
+		if (grower->use_pool && nodes[i]->n >= HISTOGRAM_ROWS)
 		{
 			int			own = take_slot(grower);
 

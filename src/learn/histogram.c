@@ -40,11 +40,11 @@ rows_stride(RowForm form, size_t nfeatures, size_t code_size)
 	return (RECORD_CODES + nfeatures * code_size + 7) / 8 * 8;
 }
 
-/* Rows that a sparse sum may have: more where a feature has many codes. */
+/* Rows that a sparse sum may have. */
 static uint32_t
 rows_sparse_limit(const GrowSetup *setup, size_t max_codes)
 {
-	size_t		limit = max_codes / 2 > SPARSE_ROWS ? max_codes / 2 : SPARSE_ROWS;
+	size_t		limit = max_codes / 2 > FEW_ROWS ? max_codes / 2 : FEW_ROWS;
 
 	return (uint32_t) (limit < setup->max_rows ? limit : setup->max_rows);
 }
@@ -331,21 +331,33 @@ rows_part(RowStore *rows, uint32_t first, uint32_t n, uint32_t feature, const Co
 
 /* The cells of a node's rows, once for all its features. */
 void
-rows_gather(RowStore *rows, uint32_t first, uint32_t n)
+rows_gather(RowStore *rows, uint32_t first, uint32_t n, int64_t mean)
 {
+	uint64_t	bits = 0;
+
 	if (rows->form == ROWS_ORDER)
-	{
 		for (uint32_t i = 0; i < n; i++)
 			rows->row_cells[i] = rows->task->cells[rows->order[first + i]];
+	else
+		for (uint32_t i = 0; i < n; i++)
+		{
+			const RowHead *head = row_head(rows, first + i);
+
+			rows->row_cells[i].g = head->g;
+			rows->row_cells[i].hc = ((uint64_t) head->w << rows->cshift) | 1;
+		}
+	rows->pairs_exact = false;
+	if (n > FEW_ROWS)
 		return;
-	}
 	for (uint32_t i = 0; i < n; i++)
 	{
-		const RowHead *head = row_head(rows, first + i);
+		int64_t		h = (int64_t) (rows->row_cells[i].hc >> rows->cshift);
+		int64_t		g = rows->row_cells[i].g - mean * h;
 
-		rows->row_cells[i].g = head->g;
-		rows->row_cells[i].hc = ((uint64_t) head->w << rows->cshift) | 1;
+		rows->row_pairs[i] = (DoublePair) {(double) g, (double) h};
+		bits |= (uint64_t) (g < 0 ? -g : g) | (uint64_t) h;
 	}
+	rows->pairs_exact = bits < (UINT64_C(1) << 53) / FEW_ROWS;
 }
 
 /* The codes of a node's rows. */
@@ -408,18 +420,25 @@ rows_few_codes(const RowStore *rows, uint32_t first, uint32_t n, uint32_t featur
 	bool		some_missing = false;
 
 	memset(codes, 0, FEW_ROWS);
-	for (uint32_t i = 0; i < n; i++)
-	{
-		uint32_t	code;
+	if (rows->form == ROWS_RECORDS && !matrix->wide)
+		for (uint32_t i = 0; i < n; i++)
+		{
+			codes[i] = record[i * rows->stride + feature];
+			some_missing |= codes[i] == missing;
+		}
+	else
+		for (uint32_t i = 0; i < n; i++)
+		{
+			uint32_t	code;
 
-		if (rows->form == ROWS_RECORDS)
-			code = matrix_load(record + i * rows->stride, feature, matrix->wide);
-		else
-			code = matrix_code(matrix, rows->form == ROWS_ORDER ? rows->order[first + i] :
-							   row_head(rows, first + i)->row, feature);
-		codes[i] = (uint8_t) code;
-		some_missing |= code == missing;
-	}
+			if (rows->form == ROWS_RECORDS)
+				code = matrix_load(record + i * rows->stride, feature, true);
+			else
+				code = matrix_code(matrix, rows->form == ROWS_ORDER ? rows->order[first + i] :
+								   row_head(rows, first + i)->row, feature);
+			codes[i] = (uint8_t) code;
+			some_missing |= code == missing;
+		}
 	return some_missing;
 }
 

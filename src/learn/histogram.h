@@ -21,7 +21,9 @@
 
 #include "learn/split.h"
 
-#define SPARSE_ROWS		256		/* nodes below are always summed sparsely */
+/* Is a feature with so many codes summed sparsely in a node of n rows? */
+#define sums_sparsely(ncodes, n)	((n) <= FEW_ROWS || (ncodes) > 2 * (size_t) (n))
+
 #define DENSE_FEATURES	8		/* features summed in one pass over records */
 #define PREFETCH_ROWS	24		/* how far ahead looked-up rows are asked for */
 
@@ -62,9 +64,11 @@ typedef struct RowStore
 	uint8_t    *moved;			/* as large: rows on their way to the right */
 	uint32_t   *order;			/* the task's */
 	uint32_t   *order_moved;
-	uint32_t	sparse_rows;	/* most rows summed sparsely */
+	uint32_t	sparse_rows;	/* most rows that any feature is summed sparsely for */
 	uint16_t   *codes;			/* [sparse_rows], or of all rows for sums by class */
 	Cell	   *row_cells;		/* [sparse_rows] */
+	DoublePair	row_pairs[FEW_ROWS];	/* g less the node's mean, and h */
+	bool		pairs_exact;	/* their sums are exact too */
 	Cell	   *cells;			/* [DENSE_FEATURES * max_codes] */
 	uint16_t   *present;		/* [max_codes] */
 	CodeSet    *set;
@@ -105,7 +109,7 @@ extern bool rows_few_codes(const RowStore *rows, uint32_t first, uint32_t n, uin
 						   uint32_t missing, uint8_t *codes);
 
 /* Sparse sums: rows_gather once a node, then a feature at a time into rows->cells. */
-extern void rows_gather(RowStore *rows, uint32_t first, uint32_t n);
+extern void rows_gather(RowStore *rows, uint32_t first, uint32_t n, int64_t mean);
 extern uint32_t rows_sum_sparse(RowStore *rows, uint32_t first, uint32_t n, uint32_t feature,
 								uint32_t ncodes);
 

@@ -178,8 +178,41 @@ scan_numeric(const SplitNode *node, const FeatureBins *fb, uint32_t feature, con
 
 /* ---- a handful of rows ---------------------------------------------------------- */
 
-typedef uint8_t ByteVector __attribute__((vector_size(FEW_ROWS)));
+typedef int8_t ByteVector __attribute__((vector_size(FEW_ROWS)));
+typedef uint64_t WordPair __attribute__((vector_size(FEW_ROWS)));
 
+/*
+ * Ranks of codes[0 .. n), equal ones in the order they stand in.  Each code is compared with all others at once, so no
+ * branch depends on the data.  All of codes is read.
+ */
+static inline void
+rank_codes(const uint8_t *codes, uint32_t n, uint8_t *rank)
+{
+	/* lanes behind the j-th are the ones from place FEW_ROWS - 1 - j on */
+	static const int8_t behind[2 * FEW_ROWS] = {
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1
+	};
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	ByteVector	all,
+				below = {0};
+
+	/* comparing signed bytes is the cheap way: the sign bit is turned */
+	memcpy(&all, codes, FEW_ROWS);
+	all ^= (ByteVector) (WordPair) {0x80 * ones, 0x80 * ones};
+	for (uint32_t j = 0; j < n; j++)
+	{
+		uint64_t	word = (codes[j] ^ 0x80) * ones;
+		ByteVector	one = (ByteVector) (WordPair) {word, word};
+		ByteVector	later;
+
+		memcpy(&later, behind + FEW_ROWS - 1 - j, FEW_ROWS);
+		below -= (all > one) | ((all == one) & later);	/* true is -1 */
+	}
+	memcpy(rank, &below, FEW_ROWS);
+}
+
+/* All boundaries between rows in order. */
 static always_inline void
 scan_sorted(const GainKind kind, const SplitNode *node, int direction, const Cell *cells,
 			const uint8_t *codes, uint32_t n, Candidate *best)
@@ -193,12 +226,9 @@ scan_sorted(const GainKind kind, const SplitNode *node, int direction, const Cel
 
 	for (uint32_t i = 0; i + 1 < n; i++)
 	{
-		double		gain;
-
 		g += cells[i].g;
 		hc += cells[i].hc;
-		gain = split_gain(kind, &own, g, hc >> cshift);
-		if ((codes[i] != codes[i + 1]) & (gain > most))
+		if (codes[i] != codes[i + 1] && split_gain(kind, &own, g, hc >> cshift) > most)
 		{
 			try_sums(kind, node, direction, g, hc, i, false, best);
 			most = best->gain;
@@ -207,56 +237,102 @@ scan_sorted(const GainKind kind, const SplitNode *node, int direction, const Cel
 }
 
 /*
+ * The same for GAIN_CENTRED, in doubles: pairs of centred g and h, all of whose sums are integers below 2^53, so that the arithmetic
+ * is as exact and gives the same bits.  The place of the best boundary, or n.
+ */
+static inline uint32_t
+scan_pairs(const SplitNode *node, const DoublePair *pairs, const uint8_t *codes, uint32_t n,
+		   double *most)
+{
+	DoublePair	left = {0.0, 0.0},
+				all = {(double) node->rest, (double) (int64_t) node->h};
+	double		parent = node->parent;
+	uint32_t	least = node->rule->min_samples_leaf;
+	uint32_t	place = n;
+
+	for (uint32_t i = 0; i + least < n; i++)
+	{
+		DoublePair	right;
+		double		gain;
+
+		left += pairs[i];
+		right = all - left;
+		gain = left[0] * left[0] / left[1] + right[0] * right[0] / right[1] - parent;
+		if ((gain > *most) & (codes[i] != codes[i + 1]) & (i + 1 >= least))
+		{
+			*most = gain;
+			place = i;
+		}
+	}
+	return place;
+}
+
+/*
  * As split_scan for up to FEW_ROWS rows of a numeric feature, none missing, straight from the rows: codes[i]
- * is the code of cells[i].  A row's rank among the codes is counted by comparing it with all others at once, so no
- * branch depends on the data but where a better split is found.  False where the feature is constant.
+ * is the code of cells[i].  pairs: the same as doubles, where scan_pairs may be used, else NULL.  False
+ * where the feature is constant.
  */
 bool
 split_scan_few(const SplitNode *node, const FeatureBins *fb, uint32_t feature, const Cell *cells,
-			   const uint8_t *codes, uint32_t n, Split *best)
+			   const DoublePair *pairs, const uint8_t *codes, uint32_t n, Split *best)
 {
-	static const ByteVector lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+	uint64_t	mask = (UINT64_C(1) << node->rule->cshift) - 1;
 	Candidate	found = {.gain = gain_to_exceed(node, best, feature)};
 	double		before = found.gain;
-	Cell		sorted[FEW_ROWS];
 	uint8_t		sorted_codes[FEW_ROWS];
 	uint8_t		rank[FEW_ROWS];
-	ByteVector	all,
-				below = {0};
 
-	memcpy(&all, codes, FEW_ROWS);
-	for (uint32_t j = 0; j < n; j++)
+	rank_codes(codes, n, rank);
+	if (pairs)
 	{
-		ByteVector	one = all - all + codes[j];
-		ByteVector	behind = (ByteVector) (lanes > (lanes - lanes + (uint8_t) j));
+		DoublePair	sorted[FEW_ROWS];
 
-		/* all bits set is -1 */
-		below -= (ByteVector) (one < all) | ((ByteVector) (one == all) & behind);
+		for (uint32_t i = 0; i < n; i++)
+		{
+			sorted[rank[i]] = pairs[i];
+			sorted_codes[rank[i]] = codes[i];
+		}
+		found.place = scan_pairs(node, sorted, sorted_codes, n, &found.gain);
+		if (found.gain > before)
+		{
+			uint64_t	hc = 0;
+
+			for (uint32_t i = 0; i < n; i++)
+				if (rank[i] <= found.place)
+				{
+					found.gl += cells[i].g;
+					hc += cells[i].hc;
+				}
+			found.hl = hc >> node->rule->cshift;
+			found.nl = (uint32_t) (hc & mask);
+		}
 	}
-	memcpy(rank, &below, FEW_ROWS);
-	for (uint32_t i = 0; i < n; i++)
+	else
 	{
-		sorted[rank[i]] = cells[i];
-		sorted_codes[rank[i]] = codes[i];
-	}
-	if (sorted_codes[0] == sorted_codes[n - 1])
-		return false;
-	switch (node->rule->kind)
-	{
-		case GAIN_CENTRED:
-			scan_sorted(GAIN_CENTRED, node, fb->monotone, sorted, sorted_codes, n, &found);
-			break;
-		case GAIN_L2:
-			scan_sorted(GAIN_L2, node, fb->monotone, sorted, sorted_codes, n, &found);
-			break;
-		default:
-			scan_sorted(GAIN_ENTROPY, node, fb->monotone, sorted, sorted_codes, n, &found);
+		Cell		sorted[FEW_ROWS];
+
+		for (uint32_t i = 0; i < n; i++)
+		{
+			sorted[rank[i]] = cells[i];
+			sorted_codes[rank[i]] = codes[i];
+		}
+		switch (node->rule->kind)
+		{
+			case GAIN_CENTRED:
+				scan_sorted(GAIN_CENTRED, node, fb->monotone, sorted, sorted_codes, n, &found);
+				break;
+			case GAIN_L2:
+				scan_sorted(GAIN_L2, node, fb->monotone, sorted, sorted_codes, n, &found);
+				break;
+			default:
+				scan_sorted(GAIN_ENTROPY, node, fb->monotone, sorted, sorted_codes, n, &found);
+		}
 	}
 	if (found.gain > before)
 		split_take(best, feature, found.gain, sorted_codes[found.place],
 				   sorted_codes[found.place + 1], default_left(node, found.nl),
 				   found.nl, found.gl, found.hl);
-	return true;
+	return sorted_codes[0] != sorted_codes[n - 1];
 }
 
 /* ---- categories --------------------------------------------------------------- */

@@ -523,7 +523,8 @@ extern void split_scan(const SplitNode *node, const FeatureBins *fb, uint32_t fe
 					   const Cell *cells, const uint16_t *codes, uint32_t m, Cell missing,
 					   SplitScratch *scratch, Split *best);
 extern bool split_scan_few(const SplitNode *node, const FeatureBins *fb, uint32_t feature,
-						   const Cell *cells, const uint8_t *codes, uint32_t n, Split *best);
+						   const Cell *cells, const DoublePair *pairs, const uint8_t *codes,
+						   uint32_t n, Split *best);
 extern void level_sort(LevelKey *keys, uint32_t n);
 extern void split_take(Split *best, uint32_t feature, double gain, uint32_t bin, uint32_t beyond,
 					   bool missing_left, uint32_t nl, int64_t gl, uint64_t hl);
