@@ -49,7 +49,7 @@ SELECT task FROM echolon_train_rf('shop', 'three', n_estimators => 3);
 SELECT task, metric FROM echolon_train_rf('shop', 'three', task => 'classification', model => 'three_classes', n_estimators => 3);
 
 -- A stored task stays, though the integers have come to be two.
-CREATE TABLE grows AS SELECT g AS a, g % 3 AS y FROM generate_series(1, 200) g;
+CREATE TABLE grows AS SELECT g * 3 AS a, g % 3 AS y FROM generate_series(1, 200) g;
 SELECT task FROM echolon_train_rf('grows', 'y', n_estimators => 3);
 DELETE FROM grows WHERE y = 2;
 INSERT INTO grows SELECT a + 1000, y FROM grows;
@@ -100,8 +100,15 @@ SELECT count(*) AS trained FROM echolon_train_gb('shop', 'bought', features => '
 SELECT count(*) AS trained FROM echolon_train_gb('shop', 'bought', features => '{region}', class_weight => '{"false": 100}', model => 'tilted');
 SELECT echolon_predict_proba('plain', s, 'true') > 0.5 AS plain, echolon_predict_proba('tilted', s, 'true') < 0.1 AS tilted
 FROM shop s LIMIT 1;
--- A threshold that is found, not given.
-SELECT count(*) AS trained FROM echolon_train_rf('shop', 'bought', features => '{region,b}', threshold => 'f1', model => 'by_f1');
+-- A threshold that is found, not given: rare positives are found by more than half a probability alone.
+CREATE VIEW rare AS SELECT a, b, region, (a * 100)::int % 10 = 0 AND i.n AS bought FROM shop, LATERAL (SELECT b % 3 > 0) i(n);
+SELECT count(*) AS trained FROM echolon_train_gb('rare', 'bought', features => '{b,region}', model => 'by_half');
+SELECT count(*) AS trained FROM echolon_train_gb('rare', 'bought', features => '{b,region}', threshold => 'f1', model => 'by_f1');
+SELECT count(*) AS trained FROM echolon_train_gb('rare', 'bought', features => '{b,region}', threshold => 0.02, model => 'by_number');
+SELECT sum((echolon_predict_class('by_f1', r) = 'true')::int) > 10 * sum((echolon_predict_class('by_half', r) = 'true')::int) AS more_by_f1,
+	   bool_and((echolon_predict_class('by_number', r) = 'true') = (echolon_predict_proba('by_number', r, 'true') >= 0.02)) AS by_number
+FROM rare r;
+DROP VIEW rare;
 -- max_features: a count, a fraction, a word.
 SELECT details->'parameters'->'max_features' AS used FROM (VALUES (1)) v, LATERAL (
 	SELECT * FROM echolon_train_rf('shop', 'y', features => '{a,b,region,w}', max_features => 2, n_estimators => 1, model => 'mf')) t;
@@ -153,7 +160,9 @@ SELECT echolon_train_gb(NULL, 'y', model => 'x');
 SELECT echolon_train_gb('shop', NULL, model => 'x');
 SELECT echolon_train_gb('no_such_table', 'y', model => 'x');
 SET echolon.max_memory = '1MB';
+\set VERBOSITY sqlstate
 SELECT echolon_train_rf('shop', 'y', model => 'x');
+\set VERBOSITY default
 RESET echolon.max_memory;
 -- A constant target, one class, a negative target for poisson.
 CREATE TABLE flat AS SELECT g AS a, 5.0 AS y, 'one' AS c, -g AS n, (g % 7)::float8 AS x FROM generate_series(1, 200) g;

@@ -335,6 +335,73 @@ split_scan_few(const SplitNode *node, const FeatureBins *fb, uint32_t feature, c
 	return sorted_codes[0] != sorted_codes[n - 1];
 }
 
+/*
+ * As split_scan for a numeric feature where pairs may be used (see scan_pairs) and a row a side is enough.
+ * False where nothing better than *best was found.
+ */
+bool
+split_scan_pairs(const SplitNode *node, const FeatureBins *fb, uint32_t feature,
+				 const DoublePair *cells, const uint16_t *codes, uint32_t m,
+				 const DoublePair *missing, const Split *best, PairSplit *found)
+{
+	DoublePair	left = {0.0, 0.0},
+				all = {(double) node->rest, (double) (int64_t) node->h};
+	double		parent = node->parent,
+				before = gain_to_exceed(node, best, feature),
+				most = before;
+	uint32_t	place = 0;
+	bool		missing_left = false;
+
+	for (uint32_t i = 0; i + 1 < m; i++)
+	{
+		DoublePair	right;
+		double		gain;
+
+		left += cells[codes[i]];
+		right = all - left;
+		gain = left[0] * left[0] / left[1] + right[0] * right[0] / right[1] - parent;
+		if (gain > most)
+		{
+			most = gain;
+			place = i;
+			missing_left = false;
+		}
+		if (missing)
+		{
+			DoublePair	with = left + *missing;
+
+			right = all - with;
+			gain = with[0] * with[0] / with[1] + right[0] * right[0] / right[1] - parent;
+			if (gain > most)
+			{
+				most = gain;
+				place = i;
+				missing_left = true;
+			}
+		}
+	}
+	found->bin = codes[place];
+	found->beyond = m > 1 ? codes[place + 1] : BIN_NONE;
+	if (missing && m > 0)
+	{
+		MissingSide side = missing_side(fb, codes, m);
+		DoublePair	values = all - *missing;
+		double		gain = missing[0][0] * missing[0][0] / missing[0][1] + values[0] * values[0] / values[1];
+
+		/* the side that split_scan would call left is added first; a sum of two is the same either way */
+		if (side != MISSING_NEVER_ALONE && gain - parent > most)
+		{
+			most = gain - parent;
+			missing_left = side == MISSING_ALONE_LEFT;
+			found->bin = missing_left ? BIN_NONE : codes[m - 1];
+			found->beyond = missing_left ? NODE_IS_SPLIT : BIN_NONE;
+		}
+	}
+	found->gain = most;
+	found->missing_left = missing_left;
+	return most > before;
+}
+
 /* ---- categories --------------------------------------------------------------- */
 
 static inline bool

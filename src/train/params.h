@@ -80,7 +80,7 @@ typedef struct ParamValue
 	int64		integer;
 	double		number;
 	bool		boolean;
-	char	   *word;			/* text, name */
+	const char *word;			/* text, name */
 	List	   *names;			/* of char * */
 } ParamValue;
 

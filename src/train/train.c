@@ -28,13 +28,14 @@
 #define STREAM_OUTER	1
 #define STREAM_INNER	2
 
-/* Rows of the held-out sample, and rows train_score is measured on. */
+/* Rows of the held-out sample, and rows that train_score is measured on. */
 #define SAMPLE_ROWS		20000
+#define TRAIN_SCORE_ROWS	5000
 #define MIN_ROWS		100
 
 /* ---- preparation -------------------------------------------------------------- */
 
-static char *
+static const char *
 optional_word(const ParamValues *values, ParamId id)
 {
 	return values->value[id].given ? values->value[id].word : NULL;
@@ -341,7 +342,7 @@ keep_sample(Training *t, const uint32 *rows, size_t n, const double *predictions
 static void
 measure(Training *t)
 {
-	size_t		ntrain = Min(t->nfitted, SAMPLE_ROWS);
+	size_t		ntrain = Min(t->nfitted, TRAIN_SCORE_ROWS);
 	double	   *predictions = predict_rows(t, t->fitted, ntrain);
 
 	scores_measure(&t->target, t->threshold, t->fitted, ntrain, predictions, &t->train_score);
@@ -465,6 +466,8 @@ train(FunctionCallInfo fcinfo, LearnAlgorithm algorithm)
 
 	read_frame(t);
 	target_resolve(t->frame, &t->values, &t->target);
+	t->values.value[PARAM_TASK].given = true;	/* the parameters stand as they were used */
+	t->values.value[PARAM_TASK].word = t->target.task == TASK_REGRESSION ? "regression" : "classification";
 	if (!t->values.value[PARAM_THRESHOLD].is_number && t->target.nclasses != 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -493,7 +496,7 @@ train(FunctionCallInfo fcinfo, LearnAlgorithm algorithm)
 	metric = scores_headline(&t->target);
 	row[0] = CStringGetTextDatum(t->model);
 	row[1] = Int32GetDatum(version);
-	row[2] = CStringGetTextDatum(t->target.task == TASK_REGRESSION ? "regression" : "classification");
+	row[2] = CStringGetTextDatum(t->values.value[PARAM_TASK].word);
 	row[3] = Int64GetDatum((int64) t->frame->nrows);
 	row[4] = CStringGetTextDatum(metric);
 	row[5] = float8_or_null(scores_value(&t->score, metric), &nulls[5]);

@@ -120,7 +120,7 @@ typedef struct Training
 {
 	ParamValues values;
 	char	   *relation;		/* schema.name */
-	char	   *model;
+	const char *model;
 	Frame	   *frame;
 	Target		target;
 	FeatureSet	set;

@@ -14,7 +14,7 @@ CREATE TYPE echolon.training_result AS (
 	details jsonb
 );
 COMMENT ON TYPE echolon.training_result IS
-'What a training returns: the stored version, its headline metric on rows it was not fitted to (score), on training rows (train_score, at most 20,000 of them) and of the baseline it has to beat; notes a person should read; details: parameters, all metrics, rows, columns left out and why';
+'What a training returns: the stored version, its headline metric on rows it was not fitted to (score), on training rows (train_score, at most 5,000 of them) and of the baseline it has to beat; notes a person should read; details: parameters, all metrics, rows, columns left out and why';
 
 CREATE FUNCTION echolon_train_rf(
 	relation regclass,
