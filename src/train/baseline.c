@@ -40,7 +40,7 @@ static SeriesRow *
 series_sort(const Frame *frame, int group)
 {
 	const double *at = frame->columns[frame->split_by].values;
-	SeriesRow  *series = palloc_extended(mul_size(sizeof(SeriesRow), frame->nrows), MCXT_ALLOC_HUGE);
+	SeriesRow  *series = palloc_rows(frame->nrows, sizeof(SeriesRow));
 
 	for (size_t i = 0; i < frame->nrows; i++)
 	{
@@ -72,15 +72,6 @@ series_find(const Frame *frame)
 	return series;
 }
 
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
-
 /* Median distance of neighbours in a series, in days; NaN where split_by is no date. */
 static double
 series_spacing(const Frame *frame, const SeriesRow *series)
@@ -92,7 +83,7 @@ series_spacing(const Frame *frame, const SeriesRow *series)
 
 	if (kind == COLUMN_NUMBER)
 		return NAN;
-	gaps = palloc_extended(mul_size(sizeof(double), frame->nrows), MCXT_ALLOC_HUGE);
+	gaps = palloc_rows(frame->nrows, sizeof(double));
 	for (size_t i = 1; i < frame->nrows; i++)
 		if (series[i].group == series[i - 1].group)
 			gaps[n++] = series[i].at - series[i - 1].at;
@@ -124,7 +115,7 @@ baseline_constant(const Target *target, const Holdout *holdout, double threshold
 		else
 			constant[(uint32) y] += 1.0 / holdout->ntrain;
 	}
-	predictions = palloc_extended(mul_size(sizeof(double) * width, holdout->ntest), MCXT_ALLOC_HUGE);
+	predictions = palloc_rows(holdout->ntest, sizeof(double) * width);
 	for (size_t i = 0; i < holdout->ntest; i++)
 		memcpy(&predictions[i * width], constant, sizeof(double) * width);
 	baseline->name = target->nclasses == 0 ? "the mean" : "the class shares";
@@ -140,8 +131,8 @@ static void
 baseline_lagged(const Target *target, const Holdout *holdout, size_t nrows,
 				const SeriesRow *series, size_t lag, const char *name, Baseline *baseline)
 {
-	double	   *lagged = palloc_extended(mul_size(sizeof(double), nrows), MCXT_ALLOC_HUGE);
-	double	   *predictions = palloc_extended(mul_size(sizeof(double), holdout->ntest), MCXT_ALLOC_HUGE);
+	double	   *lagged = palloc_rows(nrows, sizeof(double));
+	double	   *predictions = palloc_rows(holdout->ntest, sizeof(double));
 	double		mean = 0;
 	Scores		scores;
 

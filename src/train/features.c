@@ -46,7 +46,7 @@ source_column(const FrameColumn *column, ModelColumn *source)
 static double *
 part_values(const FrameColumn *column, ColumnPart part, size_t nrows)
 {
-	double	   *values = palloc_extended(mul_size(sizeof(double), nrows), MCXT_ALLOC_HUGE);
+	double	   *values = palloc_rows(nrows, sizeof(double));
 	pg_tz	   *zone = column->type.kind == COLUMN_TIMESTAMPTZ ? session_timezone : NULL;
 
 	for (size_t i = 0; i < nrows; i++)

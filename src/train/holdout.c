@@ -25,21 +25,6 @@ compare_uint64(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
-
-static void *
-palloc_rows(size_t n, Size size)
-{
-	return palloc_extended(mul_size(size, Max(n, 1)), MCXT_ALLOC_HUGE);
-}
-
 typedef struct ClassHash
 {
 	uint32		class_number;

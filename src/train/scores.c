@@ -26,7 +26,7 @@ scores_measure(const Target *target, double threshold, const uint32 *rows, size_
 	memset(scores, 0, sizeof(*scores));
 	if (n == 0)
 		return;
-	actual = palloc_extended(mul_size(sizeof(double), n), MCXT_ALLOC_HUGE);
+	actual = palloc_rows(n, sizeof(double));
 	for (size_t i = 0; i < n; i++)
 		actual[i] = target->values[rows[i]];
 

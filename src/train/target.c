@@ -18,7 +18,7 @@
 /* Numbers with more distinct values than this are plainly a regression. */
 #define FEW_VALUES 20
 
-static int
+int
 compare_doubles(const void *a, const void *b)
 {
 	double		x = *(const double *) a;
@@ -155,7 +155,7 @@ target_resolve(const Frame *frame, const ParamValues *values, Target *target)
 	uint32		ndistinct = 0;
 
 	memset(target, 0, sizeof(*target));
-	target->values = palloc_extended(mul_size(sizeof(double), frame->nrows), MCXT_ALLOC_HUGE);
+	target->values = palloc_rows(frame->nrows, sizeof(double));
 
 	if (column->type.kind == COLUMN_CATEGORY)
 	{

@@ -188,7 +188,7 @@ fit_weights(Training *t, const uint32 *rows, size_t n)
 			t->class_weights[k] = counts[k] == 0 ? 1.0
 				: (double) n / ((double) t->target.nclasses * (double) counts[k]);
 	}
-	weights = palloc_extended(mul_size(sizeof(double), t->frame->nrows), MCXT_ALLOC_HUGE);
+	weights = palloc_rows(t->frame->nrows, sizeof(double));
 	for (size_t i = 0; i < t->frame->nrows; i++)
 		weights[i] = (sample ? sample[i] : 1.0) *
 			(t->class_weights ? t->class_weights[(uint32) t->target.values[i]] : 1.0);
@@ -284,9 +284,9 @@ static uint32 *
 oob_rows(const Training *t, double **predictions, size_t *n)
 {
 	uint32		width = learn_noutputs(&t->fit.model);
-	uint32	   *rows = palloc_extended(mul_size(sizeof(uint32), Max(t->nfitted, 1)), MCXT_ALLOC_HUGE);
+	uint32	   *rows = palloc_rows(t->nfitted, sizeof(uint32));
 
-	*predictions = palloc_extended(mul_size(sizeof(double) * width, Max(t->nfitted, 1)), MCXT_ALLOC_HUGE);
+	*predictions = palloc_rows(t->nfitted, sizeof(double) * width);
 	*n = 0;
 	for (size_t i = 0; i < t->nfitted; i++)
 		if (!isnan(t->fit.oob[i * width]))
@@ -314,8 +314,8 @@ find_threshold(const Training *t, const Holdout *inner)
 		rows = oob_rows(t, &predictions, &n);
 	else
 		predictions = predict_rows(t, rows, n);
-	score = palloc_extended(mul_size(sizeof(double), Max(n, 1)), MCXT_ALLOC_HUGE);
-	positive = palloc_extended(Max(n, 1), MCXT_ALLOC_HUGE);
+	score = palloc_rows(n, sizeof(double));
+	positive = palloc_rows(n, sizeof(bool));
 	for (size_t i = 0; i < n; i++)
 	{
 		score[i] = predictions[i * 2 + t->target.positive];

@@ -11,11 +11,23 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "storage/shmem.h"
+#include "utils/memutils.h"
 
 #include "data/frame.h"
 #include "learn/learn.h"
 #include "model/model.h"
 #include "train/params.h"
+
+/* n elements of size, which may be more than palloc allows; freed with pfree. */
+static inline void *
+palloc_rows(size_t n, Size size)
+{
+	return palloc_extended(mul_size(size, Max(n, 1)), MCXT_ALLOC_HUGE);
+}
+
+/* For qsort and bsearch; the doubles are not NaN. */
+extern int	compare_doubles(const void *a, const void *b);
 
 /* ---- target.c: the task, and the target as numbers -------------------------- */
 
