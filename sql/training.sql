@@ -1,6 +1,8 @@
 -- The training functions: parameters, tasks, splits, what is said, what is refused.
 \set VERBOSITY default
 SET client_min_messages = warning;
+-- names that other tests have left behind are free again
+SELECT count(echolon_drop_model(model)) >= 0 AS clean FROM echolon.models;
 
 -- The SQL signatures and the table of parameters say the same: nothing in one alone, no other default.
 WITH signature AS (
@@ -92,23 +94,23 @@ SELECT count(*) AS falls FROM (
 WHERE step < 0;
 -- Weights: rows of weight 0 do not count.
 SELECT count(*) AS trained FROM echolon_train_rf('shop', 'y', sample_weight => 'w', max_features => 1.0, model => 'weighted');
-CREATE VIEW half AS SELECT a, b, CASE WHEN b % 2 = 0 THEN y ELSE -1000 END AS y, (b % 2 = 0)::int::float8 AS w FROM shop;
-SELECT count(*) AS trained FROM echolon_train_gb('half', 'y', sample_weight => 'w', test_fraction => 0);
-SELECT min(echolon_predict('half_y', h)) > -10 AS ignores_weight_0 FROM half h;
+CREATE VIEW shop_half AS SELECT a, b, CASE WHEN b % 2 = 0 THEN y ELSE -1000 END AS y, (b % 2 = 0)::int::float8 AS w FROM shop;
+SELECT count(*) AS trained FROM echolon_train_gb('shop_half', 'y', sample_weight => 'w', test_fraction => 0);
+SELECT min(echolon_predict('shop_half_y', h)) > -10 AS ignores_weight_0 FROM shop_half h;
 -- A class weight moves the prediction towards its class.
 SELECT count(*) AS trained FROM echolon_train_gb('shop', 'bought', features => '{region}', model => 'plain');
 SELECT count(*) AS trained FROM echolon_train_gb('shop', 'bought', features => '{region}', class_weight => '{"false": 100}', model => 'tilted');
 SELECT echolon_predict_proba('plain', s, 'true') > 0.5 AS plain, echolon_predict_proba('tilted', s, 'true') < 0.1 AS tilted
 FROM shop s LIMIT 1;
 -- A threshold that is found, not given: rare positives are found by more than half a probability alone.
-CREATE VIEW rare AS SELECT a, b, region, (a * 100)::int % 10 = 0 AND i.n AS bought FROM shop, LATERAL (SELECT b % 3 > 0) i(n);
-SELECT count(*) AS trained FROM echolon_train_gb('rare', 'bought', features => '{b,region}', model => 'by_half');
-SELECT count(*) AS trained FROM echolon_train_gb('rare', 'bought', features => '{b,region}', threshold => 'f1', model => 'by_f1');
-SELECT count(*) AS trained FROM echolon_train_gb('rare', 'bought', features => '{b,region}', threshold => 0.02, model => 'by_number');
+CREATE VIEW shop_rare AS SELECT a, b, region, (a * 100)::int % 10 = 0 AND i.n AS bought FROM shop, LATERAL (SELECT b % 3 > 0) i(n);
+SELECT count(*) AS trained FROM echolon_train_gb('shop_rare', 'bought', features => '{b,region}', model => 'by_half');
+SELECT count(*) AS trained FROM echolon_train_gb('shop_rare', 'bought', features => '{b,region}', threshold => 'f1', model => 'by_f1');
+SELECT count(*) AS trained FROM echolon_train_gb('shop_rare', 'bought', features => '{b,region}', threshold => 0.02, model => 'by_number');
 SELECT sum((echolon_predict_class('by_f1', r) = 'true')::int) > 10 * sum((echolon_predict_class('by_half', r) = 'true')::int) AS more_by_f1,
 	   bool_and((echolon_predict_class('by_number', r) = 'true') = (echolon_predict_proba('by_number', r, 'true') >= 0.02)) AS by_number
-FROM rare r;
-DROP VIEW rare;
+FROM shop_rare r;
+DROP VIEW shop_rare;
 -- max_features: a count, a fraction, a word.
 SELECT details->'parameters'->'max_features' AS used FROM (VALUES (1)) v, LATERAL (
 	SELECT * FROM echolon_train_rf('shop', 'y', features => '{a,b,region,w}', max_features => 2, n_estimators => 1, model => 'mf')) t;
@@ -172,6 +174,6 @@ SELECT echolon_train_gb('flat', 'n', loss => 'poisson');
 -- Nothing of the refused ones was stored, and version numbers go on.
 SELECT model, version FROM echolon.models WHERE model IN ('x', 'flat_y', 'flat_c', 'flat_n') ORDER BY 1;
 
-DROP VIEW half;
+DROP VIEW shop_half;
 DROP TABLE shop, shop_copy, flat;
 SELECT count(echolon_drop_model(model)) > 0 AS dropped FROM echolon.models;

@@ -79,6 +79,30 @@ $node->command_ok(
 	'the dump loads without an error');
 same_as('elsewhere_restored', 'elsewhere', 'other schema');
 
+# ---- in another cluster: where the roles have other numbers the names decide, and
+# where they are missing the superuser has the models and gives them away
+my $other = PostgreSQL::Test::Cluster->new('other');
+$other->init;
+$other->start;
+$other->safe_psql('postgres', 'CREATE ROLE somebody; CREATE ROLE clerk LOGIN; CREATE ROLE analyst LOGIN; CREATE DATABASE moved; CREATE DATABASE bare');
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dump.sql", $other->connstr('moved') ],
+	'the dump loads into another cluster');
+is(predictions($other, database => 'moved'), predictions($node), 'another cluster: predictions are the same');
+is($other->safe_psql('moved', "SET ROLE clerk; $hers"), $node->safe_psql('postgres', "SET ROLE clerk; $hers"),
+	'another cluster: a grant is restored');
+is( $other->safe_psql('moved', "SET ROLE analyst; SELECT version FROM echolon_train_rf('points', 'y', model => 'hers', n_estimators => 3)"),
+	'3', 'another cluster: an owner still owns');
+fails($other, 'moved', "SET ROLE somebody; $hers", qr/permission denied|does not exist/, 'another cluster: others still do not');
+$node->command_ok([ 'pg_dump', '-O', '-x', '-f', "$dump.bare", $node->connstr('postgres') ], 'pg_dump without owners and privileges');
+$other->safe_psql('postgres', 'DROP DATABASE moved');
+$other->safe_psql('postgres', 'DROP ROLE clerk; DROP ROLE analyst');
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dump.bare", $other->connstr('bare') ],
+	'the dump loads where its roles are missing');
+is(predictions($other, database => 'bare'), predictions($node), 'roles missing: predictions are the same');
+is($other->safe_psql('bare', "SELECT echolon_reassign_models('analyst', 'somebody'); SELECT owner FROM echolon.models WHERE model = 'hers'"),
+	"1\nsomebody", 'roles missing: the models are given to another');
+$other->stop;
+
 # ---- what DROP EXTENSION leaves
 $node->safe_psql('custom', 'DROP EXTENSION echolon');
 is( $node->safe_psql('custom', "SELECT count(*) FROM pg_namespace WHERE nspname = 'echolon'"),

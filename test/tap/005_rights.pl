@@ -107,7 +107,9 @@ is( as('carol', "SELECT rows_used FROM echolon_train_rf('hers.points', 'y', feat
 	$visible, 'training sees the rows the policy shows');
 
 # ---- a role that goes away, and comes back with another's name
-$node->safe_psql('postgres', 'DROP OWNED BY alice; DROP ROLE alice');
+$node->safe_psql('postgres', 'DROP OWNED BY alice; DROP ROLE alice; CREATE ROLE alice LOGIN');
+is(as('alice', 'SELECT count(*) FROM echolon.models'), '0', 'a new role with the name of a dropped one inherits nothing');
+refused('alice', "SELECT echolon_drop_model('secret')", qr/permission denied|does not exist/, 'nor can it drop the model');
 is($node->safe_psql('postgres', "SELECT count(*) FROM echolon.models WHERE model = 'secret'"),
 	'1', 'a model outlives its owner: the superuser sees it');
 
