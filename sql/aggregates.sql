@@ -110,9 +110,9 @@ FROM unnest('{echolon_rmse(actual::float8\,predicted::float8),echolon_mae(actual
 	echolon_log_loss(yes\,p),echolon_log_loss(yes::int\,p),echolon_roc_auc(yes\,p),echolon_roc_auc(yes::int\,p)}'::text[]) AS name;
 SELECT partial_plans('SELECT * FROM agreement') AS in_parts;
 SELECT * FROM agreement;
-SET force_parallel_mode = on;
+SELECT count(set_config(name, 'on', false)) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
 SELECT * FROM agreement;
-RESET force_parallel_mode;
+SELECT count(set_config(name, 'off', false)) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
 -- workers that saw no row of a group, or none at all
 SELECT team, echolon_rmse(id, id + 1), echolon_accuracy(id, 5), echolon_log_loss(yes, 0.5) = -ln(0.5::float8) AS log_loss,
 	   echolon_roc_auc(yes, p)
@@ -186,7 +186,7 @@ SELECT echolon_accuracy('{}'::json, '{}') FROM generate_series(1, 1);
 SELECT echolon_accuracy('(1,2)'::point, '(1,2)') FROM generate_series(1, 1);
 SELECT echolon_accuracy('a'::cstring, 'a'::cstring) FROM generate_series(1, 1);
 -- the parts of an aggregate are no functions for users
-\set VERBOSITY terse
+\set VERBOSITY sqlstate
 SELECT echolon.error_rmse(NULL);
 SELECT echolon.ranked_deserialize('\x00', NULL);
 \set VERBOSITY default

@@ -22,7 +22,6 @@
 #define MIN_HESSIAN		1e-3	/* of a leaf, times the mean weight */
 #define MAX_STEP		20.0	/* of a leaf in log-odds, before the learning rate */
 #define CATEGORY_L2		10.0	/* times the mean weight */
-#define CHECK_ROWS		65536	/* rows between two cancel checks */
 
 /* Rows that are not in the trees' sums are scored by value. */
 typedef struct ScoredRows
@@ -78,7 +77,10 @@ rows_take(const LearnEnv *env, const LearnData *data, const uint32_t *rows, size
 	scored->w = data->weight ? env_alloc(env, n, sizeof(double)) : NULL;
 	scored->score = env_alloc(env, n * nscores, sizeof(double));
 	for (size_t i = 0; i < n; i++)
+	{
+		check_rows(env, i);
 		scored->y[i] = data->target[rows[i]];
+	}
 	if (data->weight)
 		for (size_t i = 0; i < n; i++)
 			scored->w[i] = data->weight[rows[i]];
@@ -134,6 +136,7 @@ make_cells(Booster *b)
 	else
 		for (size_t i = 0; i < n; i++)
 		{
+			check_rows(b->env, i);
 			g_sum += fabs(gradient[i]) * (w ? w[i] : 1.0);
 			h_sum += hessian[i] * (w ? w[i] : 1.0);
 		}
@@ -160,7 +163,10 @@ make_cells(Booster *b)
 	{
 		h_factor = ldexp(1.0, b->leaf_hessian_scale);
 		for (size_t i = 0; i < n; i++)
+		{
+			check_rows(b->env, i);
 			b->leaf_hessian[i] = round_integer(hessian[i] * (w ? w[i] : 1.0) * h_factor);
+		}
 	}
 }
 
@@ -307,6 +313,7 @@ leaf_value(const Booster *b, const GrownTree *tree, const SplitRule *rule, uint3
 
 		for (uint32_t i = 0; i < n; i++)
 		{
+			check_rows(b->env, i);
 			g += b->cells[rows[i]].g;
 			h += b->leaf_hessian[rows[i]];
 		}
@@ -335,7 +342,10 @@ weigh_nodes(const Booster *b, GrownTree *tree)
 		cover[i] = 0.0;
 		if (tree->beyond[i] == NODE_IS_LEAF)
 			for (uint32_t j = 0; j < tree->count[i]; j++)
+			{
+				check_rows(b->env, j);
 				cover[i] += b->train.w[b->order[tree->first[i] + j]];
+			}
 		else
 		{
 			uint32_t	child = tree->nodes[i].split.child & NODE_CHILD_MASK;
@@ -364,7 +374,10 @@ finish_tree(Booster *b, const SplitRule *rule, uint32_t k, GrownTree *tree)
 			tree->nodes[i].value = leaf_value(b, tree, rule, i, score);
 		value = tree->nodes[i].value *= b->params->learning_rate;
 		for (uint32_t j = 0; j < tree->count[i]; j++)
+		{
+			check_rows(b->env, j);
 			score[rows[j]] += value;
+		}
 	}
 	b->env->check(b->env->arg);
 	if (b->train.w)
@@ -393,8 +406,11 @@ choose_rows(Booster *b, uint32_t round)
 	b->nrows = 0;
 	memset(b->in_tree, 0, b->train.n);
 	for (uint32_t i = 0; i < b->npick; i++)
+	{
+		check_rows(b->env, i);
 		if (hash_unit(hash_pair(key, b->pick[i])) < b->params->subsample)
 			b->rows[b->nrows++] = b->pick[i];
+	}
 	if (b->nrows == 0)
 		b->rows[b->nrows++] = b->pick[hash_below(key, b->npick)];
 	for (uint32_t i = 0; i < b->nrows; i++)
@@ -417,6 +433,7 @@ booster_init(Booster *b, const uint32_t *train, size_t ntrain, const uint32_t *w
 	rows_take(env, b->data, train, ntrain, b->nscores, &b->train);
 	rows_take(env, b->data, watch, nwatch, b->nscores, &b->watch);
 	b->pick = env_alloc(env, ntrain, sizeof(uint32_t));
+	env->check(env->arg);
 	for (size_t i = 0; i < ntrain; i++)
 		if (b->train.w == NULL || b->train.w[i] > 0.0)
 		{

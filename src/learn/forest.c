@@ -67,6 +67,7 @@ scale_weights(const LearnEnv *env, const LearnData *data, const uint32_t *train,
 	{
 		double		w = data->weight[train[i]];
 
+		check_rows(env, i);
 		most = w > most ? w : most;
 		integers = integers && w <= 0x1p16 && w == (double) (uint32_t) w;
 	}
@@ -78,6 +79,7 @@ scale_weights(const LearnEnv *env, const LearnData *data, const uint32_t *train,
 		double		w = ldexp(data->weight[train[i]], power);
 		uint32_t	integer = (uint32_t) (w + 0.5);
 
+		check_rows(env, i);
 		plan->weight[i] = w > 0.0 && integer == 0 ? 1 : integer;
 		if (plan->weight[i] > *largest)
 			*largest = plan->weight[i];
@@ -111,6 +113,7 @@ scale_target(const LearnEnv *env, const LearnData *data, const uint32_t *train, 
 		{
 			double		w = plan->weight ? plan->weight[plan->pick[i]] : 1;
 
+			check_rows(env, i);
 			sum_add(&sum, w * data->target[train[plan->pick[i]]]);
 			sum_add(&weights, w);
 		}
@@ -120,6 +123,7 @@ scale_target(const LearnEnv *env, const LearnData *data, const uint32_t *train, 
 	{
 		double		d = fabs(data->target[train[plan->pick[i]]] - centre);
 
+		check_rows(env, i);
 		spread = d > spread ? d : spread;
 	}
 	if (spread > 0.0)
@@ -130,8 +134,11 @@ scale_target(const LearnEnv *env, const LearnData *data, const uint32_t *train, 
 		 */
 		above = exponent_above(spread);
 		for (uint32_t i = 0; i < plan->npick; i++)
+		{
+			check_rows(env, i);
 			deviations += (plan->weight ? plan->weight[plan->pick[i]] : 1) *
 				ldexp(fabs(data->target[train[plan->pick[i]]] - centre), -above);
+		}
 		deviations *= plan->params->bootstrap ? MAX_TIMES : 1;
 		scale = clamp_scale(SUM_BITS - above - (deviations < (double) bound ?
 												exponent_above(deviations) : exponent_above((double) bound)));
@@ -140,8 +147,7 @@ scale_target(const LearnEnv *env, const LearnData *data, const uint32_t *train, 
 		plan->target[i] = 0;
 	for (uint32_t i = 0; i < plan->npick; i++)
 	{
-		if (i % 65536 == 0)
-			env->check(env->arg);
+		check_rows(env, i);
 		plan->target[plan->pick[i]] =
 			round_integer(ldexp(data->target[train[plan->pick[i]]] - centre, scale));
 	}
@@ -297,6 +303,7 @@ draw_bag(ForestWorker *worker, uint32_t tree_index)
 		{
 			uint32_t	row = plan->pick[hash_below(hash_pair(key, d), plan->npick)];
 
+			check_rows(worker->env, d);
 			/* the limits are far beyond what chance makes */
 			if (times[row] == MAX_TIMES || (times[row] == 0 && distinct == worker->max_rows))
 				continue;
@@ -308,12 +315,14 @@ draw_bag(ForestWorker *worker, uint32_t tree_index)
 		{
 			uint32_t	row = plan->pick[i];
 
+			check_rows(worker->env, i);
 			if (params->max_samples < 1.0 &&
 				(hash_unit(hash_pair(key, row)) >= params->max_samples || distinct == worker->max_rows))
 				continue;
 			distinct++;
 			times[row] = 1;
 		}
+	worker->env->check(worker->env->arg);
 	if (distinct == 0)
 		times[plan->pick[hash_below(key, plan->npick)]] = 1;
 	for (uint32_t i = 0; i < plan->npick; i++)

@@ -213,16 +213,6 @@ give_slot(Grower *grower, int slot)
 
 /* ---- the best split of a node ----------------------------------------------------- */
 
-/* Which codes of a numeric feature go left. */
-static inline CodeSide
-numeric_side(const FeatureBins *fb, uint32_t bin, bool missing_left)
-{
-	CodeSide	side = {.below = bin == BIN_NONE ? 0 : bin + 1,
-	.missing = missing_left ? fb->nbins : UINT32_MAX};
-
-	return side;
-}
-
 /* The best split from a histogram of all features. */
 static void
 search_histogram(Grower *grower, const SplitNode *node, const Cell *cells, Split *best)
@@ -281,58 +271,24 @@ search_group(Grower *grower, const GrowNode *at, const SplitNode *node, const ui
 	return varies;
 }
 
-/* Search one feature by pairs of doubles; false where it is constant in the node. */
-static bool
-search_pairs(Grower *grower, const GrowNode *at, const SplitNode *node, uint32_t feature, Split *best)
-{
-	RowStore   *rows = &grower->rows;
-	const FeatureBins *fb = &grower->setup->bins->features[feature];
-	const DoublePair *cells = (const DoublePair *) rows->cells;
-	const DoublePair *missing = NULL;
-	uint32_t	m = rows_sum_sparse(rows, at->first, at->n, feature, feature_ncodes(fb), true);
-	PairSplit	found;
-
-	if (m < 2)
-		return false;
-	if (rows->present[m - 1] == fb->nbins)
-		missing = &cells[rows->present[--m]];
-	if (split_scan_pairs(node, fb, feature, cells, rows->present, m, missing, best, &found))
-	{
-		CodeSide	side = numeric_side(fb, found.bin, found.missing_left);
-		int64_t		g;
-		uint64_t	h;
-		uint32_t	nl = rows_side_sums(rows, at->n, &side, &g, &h);
-
-		split_take(best, feature, found.gain, found.bin, found.beyond,
-				   missing ? found.missing_left : default_left(node, nl), nl, g, h);
-	}
-	return true;
-}
-
 /* Search one feature of a node of few rows; false where it is constant in the node. */
 static bool
 search_sparse(Grower *grower, const GrowNode *at, const SplitNode *node, uint32_t feature, Split *best)
 {
 	RowStore   *rows = &grower->rows;
 	const FeatureBins *fb = &grower->setup->bins->features[feature];
-	bool		pairs;
 
 	if (grower->setup->nclasses > 0)
 		return rows_scan_classes(rows, at->first, node, fb, feature, &grower->scratch, best);
-	pairs = rows->pairs_exact && node->rule->kind == GAIN_CENTRED && node->rule->min_h == 1 &&
-		fb->kind == LEARN_NUMERIC && fb->monotone == 0 && !node->rule->random;
 	if (at->n <= FEW_ROWS && fb->kind == LEARN_NUMERIC && fb->nbins < 256 && !node->rule->random)
 	{
 		uint8_t		codes[FEW_ROWS];
 
 		if (!rows_few_codes(rows, at->first, at->n, feature, fb->nbins, codes))
-			return split_scan_few(node, fb, feature, rows->row_cells, pairs ? rows->row_pairs : NULL,
-								  codes, at->n, best);
+			return split_scan_few(node, fb, feature, rows->row_cells, codes, at->n, best);
 	}
-	if (pairs && node->rule->min_samples_leaf == 1)
-		return search_pairs(grower, at, node, feature, best);
 	return search_cells(grower, node, feature, rows->cells,
-						rows_sum_sparse(rows, at->first, at->n, feature, feature_ncodes(fb), false), best);
+						rows_sum_sparse(rows, at->first, at->n, feature, feature_ncodes(fb)), best);
 }
 
 /*
@@ -485,7 +441,7 @@ node_search(Grower *grower, GrowNode *at, const Cell *cells)
 	else
 	{
 		if (setup->nclasses == 0 && at->n <= grower->rows.sparse_rows)
-			rows_gather(&grower->rows, at->first, at->n, node.mean);
+			rows_gather(&grower->rows, at->first, at->n);
 		if (grower->rule->max_features < setup->bins->nfeatures)
 			search_drawn(grower, at, &node, best);
 		else
@@ -648,7 +604,8 @@ part_rows(Grower *grower, const GrowNode *node)
 {
 	const Split *split = &node->split;
 	const FeatureBins *fb = &grower->setup->bins->features[split->feature];
-	CodeSide	side = numeric_side(fb, split->bin, split->missing_left);
+	CodeSide	side = {.below = split->bin == BIN_NONE ? 0 : split->bin + 1,
+	.missing = split->missing_left ? fb->nbins : UINT32_MAX};
 	uint32_t	nl;
 
 	if (split->category)

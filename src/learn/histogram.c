@@ -9,7 +9,6 @@
 
 #include "learn/histogram.h"
 
-#define CHECK_ROWS		65536	/* rows between two cancel checks */
 #define MAX_RECORD_CODES 64		/* bytes of codes that are moved with a row */
 #define BLOCK_CELLS		2048	/* cells of a pass over all features: 32 kB, a first-level cache */
 
@@ -83,7 +82,6 @@ rows_init(const LearnEnv *env, const GrowSetup *setup, RowStore *rows)
 	{
 		rows->codes = env_alloc(env, rows->sparse_rows, sizeof(uint16_t));
 		rows->row_cells = env_alloc(env, rows->sparse_rows, sizeof(Cell));
-		rows->row_pairs = env_alloc(env, rows->sparse_rows, sizeof(DoublePair));
 		rows->cells = env_alloc(env, DENSE_FEATURES * max_codes, sizeof(Cell));
 		return;
 	}
@@ -107,7 +105,7 @@ rows_memory(const GrowSetup *setup, size_t nfeatures, size_t max_codes, size_t c
 
 	bytes += form == ROWS_ORDER ? n * 4 : 2 * n * rows_stride(form, nfeatures, code_size);
 	if (setup->nclasses == 0)
-		bytes += rows_sparse_limit(setup, max_codes) * (2 + sizeof(Cell) + sizeof(DoublePair)) +
+		bytes += rows_sparse_limit(setup, max_codes) * (2 + sizeof(Cell)) +
 			DENSE_FEATURES * max_codes * sizeof(Cell);
 	else
 		bytes += n * 12 + max_codes * 8 + rows_class_sums(setup, max_codes) * 8;
@@ -124,7 +122,6 @@ rows_free(RowStore *rows)
 	env_free(env, rows->order_moved);
 	env_free(env, rows->codes);
 	env_free(env, rows->row_cells);
-	env_free(env, rows->row_pairs);
 	env_free(env, rows->cells);
 	env_free(env, rows->present);
 	env_free(env, rows->set);
@@ -163,8 +160,7 @@ rows_load(RowStore *rows, const GrowTask *task)
 		RowHead    *head = row_head(rows, i);
 		uint32_t	w = task_weight(task, row);
 
-		if (i % CHECK_ROWS == 0)
-			rows->env->check(rows->env->arg);
+		check_rows(rows->env, i);
 		head->g = task->label ? task->label[row] : task->target[row] * (int64_t) w;
 		head->w = w;
 		if (rows->form == ROWS_REFERENCES)
@@ -186,6 +182,7 @@ rows_totals(const RowStore *rows, uint32_t first, uint32_t n, int64_t *g, uint64
 		{
 			const Cell *cell = &rows->task->cells[rows->order[i]];
 
+			check_rows(rows->env, i);
 			*g += cell->g;
 			*h += cell->hc >> rows->cshift;
 		}
@@ -333,10 +330,8 @@ rows_part(RowStore *rows, uint32_t first, uint32_t n, uint32_t feature, const Co
 
 /* The cells of a node's rows, once for all its features. */
 void
-rows_gather(RowStore *rows, uint32_t first, uint32_t n, int64_t mean)
+rows_gather(RowStore *rows, uint32_t first, uint32_t n)
 {
-	uint64_t	bits = 0;
-
 	if (rows->form == ROWS_ORDER)
 		for (uint32_t i = 0; i < n; i++)
 			rows->row_cells[i] = rows->task->cells[rows->order[first + i]];
@@ -348,15 +343,6 @@ rows_gather(RowStore *rows, uint32_t first, uint32_t n, int64_t mean)
 			rows->row_cells[i].g = head->g;
 			rows->row_cells[i].hc = ((uint64_t) head->w << rows->cshift) | 1;
 		}
-	for (uint32_t i = 0; i < n; i++)
-	{
-		int64_t		h = (int64_t) (rows->row_cells[i].hc >> rows->cshift);
-		int64_t		g = rows->row_cells[i].g - mean * h;
-
-		rows->row_pairs[i] = (DoublePair) {(double) g, (double) h};
-		bits |= (uint64_t) (g < 0 ? -g : g) | (uint64_t) h;
-	}
-	rows->pairs_exact = bits < (UINT64_C(1) << 53) / n;
 }
 
 /* The codes of a node's rows. */
@@ -443,11 +429,10 @@ rows_few_codes(const RowStore *rows, uint32_t first, uint32_t n, uint32_t featur
 
 /*
  * Sum the gathered rows of a node by the codes of a feature.  rows->present gets the codes that occur, ascending
- * (the missing one, being the last, among them); returns how many.  pairs: the cells are summed as pairs of doubles.
+ * (the missing one, being the last, among them); returns how many.
  */
 uint32_t
-rows_sum_sparse(RowStore *rows, uint32_t first, uint32_t n, uint32_t feature, uint32_t ncodes,
-				bool pairs)
+rows_sum_sparse(RowStore *rows, uint32_t first, uint32_t n, uint32_t feature, uint32_t ncodes)
 {
 	Cell	   *cells = rows->cells;
 	const uint16_t *codes = rows->codes;
@@ -477,29 +462,9 @@ rows_sum_sparse(RowStore *rows, uint32_t first, uint32_t n, uint32_t feature, ui
 			for (uint64_t bits = words[w]; bits != 0; bits &= bits - 1)
 				present[m++] = (uint16_t) (w * 64 + (uint32_t) __builtin_ctzll(bits));
 	}
-	if (pairs)
-		for (uint32_t i = 0; i < n; i++)
-			((DoublePair *) cells)[codes[i]] += rows->row_pairs[i];
-	else
-		for (uint32_t i = 0; i < n; i++)
-			cell_add(&cells[codes[i]], *(const CellVector *) &rows->row_cells[i]);
-	return m;
-}
-
-uint32_t
-rows_side_sums(const RowStore *rows, uint32_t n, const CodeSide *side, int64_t *g, uint64_t *h)
-{
-	CellVector	sum = {0, 0};
-
 	for (uint32_t i = 0; i < n; i++)
-	{
-		uint64_t	mask = -(uint64_t) code_goes_left(side, rows->codes[i]);
-
-		sum += *(const CellVector *) &rows->row_cells[i] & (CellVector) {mask, mask};
-	}
-	*g = (int64_t) sum[0];
-	*h = sum[1] >> rows->cshift;
-	return (uint32_t) (sum[1] & ((UINT64_C(1) << rows->cshift) - 1));
+		cell_add(&cells[codes[i]], *(const CellVector *) &rows->row_cells[i]);
+	return m;
 }
 
 /* ---- dense sums --------------------------------------------------------------------- */

@@ -67,8 +67,6 @@ typedef struct RowStore
 	uint32_t	sparse_rows;	/* most rows that any feature is summed sparsely for */
 	uint16_t   *codes;			/* [sparse_rows], or of all rows for sums by class */
 	Cell	   *row_cells;		/* [sparse_rows] */
-	DoublePair *row_pairs;		/* [sparse_rows] g less the node's mean, and h */
-	bool		pairs_exact;	/* the sums of pairs are exact too */
 	Cell	   *cells;			/* [DENSE_FEATURES * max_codes] */
 	uint16_t   *present;		/* [max_codes] */
 	CodeSet    *set;
@@ -109,12 +107,9 @@ extern bool rows_few_codes(const RowStore *rows, uint32_t first, uint32_t n, uin
 						   uint32_t missing, uint8_t *codes);
 
 /* Sparse sums: rows_gather once a node, then a feature at a time into rows->cells. */
-extern void rows_gather(RowStore *rows, uint32_t first, uint32_t n, int64_t mean);
+extern void rows_gather(RowStore *rows, uint32_t first, uint32_t n);
 extern uint32_t rows_sum_sparse(RowStore *rows, uint32_t first, uint32_t n, uint32_t feature,
-								uint32_t ncodes, bool pairs);
-/* Exact sums of the rows, of those summed last, that a side takes; returns their number. */
-extern uint32_t rows_side_sums(const RowStore *rows, uint32_t n, const CodeSide *side, int64_t *g,
-							   uint64_t *h);
+								uint32_t ncodes);
 
 /* Dense sums of up to DENSE_FEATURES features, of max_codes cells each. */
 extern void rows_sum_dense(RowStore *rows, uint32_t first, uint32_t n, const uint32_t *features,

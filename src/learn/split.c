@@ -237,169 +237,43 @@ scan_sorted(const GainKind kind, const SplitNode *node, int direction, const Cel
 }
 
 /*
- * The same for GAIN_CENTRED, in doubles: pairs of centred g and h, all of whose sums are integers below 2^53, so that the arithmetic
- * is as exact and gives the same bits.  The place of the best boundary, or n.
- */
-static inline uint32_t
-scan_pairs(const SplitNode *node, const DoublePair *pairs, const uint8_t *codes, uint32_t n,
-		   double *most)
-{
-	DoublePair	left = {0.0, 0.0},
-				all = {(double) node->rest, (double) (int64_t) node->h};
-	double		parent = node->parent;
-	uint32_t	least = node->rule->min_samples_leaf;
-	uint32_t	place = n;
-
-	for (uint32_t i = 0; i + least < n; i++)
-	{
-		DoublePair	right;
-		double		gain;
-
-		left += pairs[i];
-		right = all - left;
-		gain = left[0] * left[0] / left[1] + right[0] * right[0] / right[1] - parent;
-		if ((gain > *most) & (codes[i] != codes[i + 1]) & (i + 1 >= least))
-		{
-			*most = gain;
-			place = i;
-		}
-	}
-	return place;
-}
-
-/*
  * As split_scan for up to FEW_ROWS rows of a numeric feature, none missing, straight from the rows: codes[i]
- * is the code of cells[i].  pairs: the same as doubles, where scan_pairs may be used, else NULL.  False
- * where the feature is constant.
+ * is the code of cells[i].  False where the feature is constant.
  */
 bool
 split_scan_few(const SplitNode *node, const FeatureBins *fb, uint32_t feature, const Cell *cells,
-			   const DoublePair *pairs, const uint8_t *codes, uint32_t n, Split *best)
+			   const uint8_t *codes, uint32_t n, Split *best)
 {
-	uint64_t	mask = (UINT64_C(1) << node->rule->cshift) - 1;
 	Candidate	found = {.gain = gain_to_exceed(node, best, feature)};
 	double		before = found.gain;
+	Cell		sorted[FEW_ROWS];
 	uint8_t		sorted_codes[FEW_ROWS];
 	uint8_t		rank[FEW_ROWS];
 
 	rank_codes(codes, n, rank);
-	if (pairs)
+	for (uint32_t i = 0; i < n; i++)
 	{
-		DoublePair	sorted[FEW_ROWS];
-
-		for (uint32_t i = 0; i < n; i++)
-		{
-			sorted[rank[i]] = pairs[i];
-			sorted_codes[rank[i]] = codes[i];
-		}
-		found.place = scan_pairs(node, sorted, sorted_codes, n, &found.gain);
-		if (found.gain > before)
-		{
-			uint64_t	hc = 0;
-
-			for (uint32_t i = 0; i < n; i++)
-				if (rank[i] <= found.place)
-				{
-					found.gl += cells[i].g;
-					hc += cells[i].hc;
-				}
-			found.hl = hc >> node->rule->cshift;
-			found.nl = (uint32_t) (hc & mask);
-		}
+		sorted[rank[i]] = cells[i];
+		sorted_codes[rank[i]] = codes[i];
 	}
-	else
+	if (sorted_codes[0] == sorted_codes[n - 1])
+		return false;
+	switch (node->rule->kind)
 	{
-		Cell		sorted[FEW_ROWS];
-
-		for (uint32_t i = 0; i < n; i++)
-		{
-			sorted[rank[i]] = cells[i];
-			sorted_codes[rank[i]] = codes[i];
-		}
-		switch (node->rule->kind)
-		{
-			case GAIN_CENTRED:
-				scan_sorted(GAIN_CENTRED, node, fb->monotone, sorted, sorted_codes, n, &found);
-				break;
-			case GAIN_L2:
-				scan_sorted(GAIN_L2, node, fb->monotone, sorted, sorted_codes, n, &found);
-				break;
-			default:
-				scan_sorted(GAIN_ENTROPY, node, fb->monotone, sorted, sorted_codes, n, &found);
-		}
+		case GAIN_CENTRED:
+			scan_sorted(GAIN_CENTRED, node, fb->monotone, sorted, sorted_codes, n, &found);
+			break;
+		case GAIN_L2:
+			scan_sorted(GAIN_L2, node, fb->monotone, sorted, sorted_codes, n, &found);
+			break;
+		default:
+			scan_sorted(GAIN_ENTROPY, node, fb->monotone, sorted, sorted_codes, n, &found);
 	}
 	if (found.gain > before)
 		split_take(best, feature, found.gain, sorted_codes[found.place],
 				   sorted_codes[found.place + 1], default_left(node, found.nl),
 				   found.nl, found.gl, found.hl);
-	return sorted_codes[0] != sorted_codes[n - 1];
-}
-
-/*
- * As split_scan for a numeric feature where pairs may be used (see scan_pairs) and a row a side is enough.
- * False where nothing better than *best was found.
- */
-bool
-split_scan_pairs(const SplitNode *node, const FeatureBins *fb, uint32_t feature,
-				 const DoublePair *cells, const uint16_t *codes, uint32_t m,
-				 const DoublePair *missing, const Split *best, PairSplit *found)
-{
-	DoublePair	left = {0.0, 0.0},
-				all = {(double) node->rest, (double) (int64_t) node->h};
-	double		parent = node->parent,
-				before = gain_to_exceed(node, best, feature),
-				most = before;
-	uint32_t	place = 0;
-	bool		missing_left = false;
-
-	for (uint32_t i = 0; i + 1 < m; i++)
-	{
-		DoublePair	right;
-		double		gain;
-
-		left += cells[codes[i]];
-		right = all - left;
-		gain = left[0] * left[0] / left[1] + right[0] * right[0] / right[1] - parent;
-		if (gain > most)
-		{
-			most = gain;
-			place = i;
-			missing_left = false;
-		}
-		if (missing)
-		{
-			DoublePair	with = left + *missing;
-
-			right = all - with;
-			gain = with[0] * with[0] / with[1] + right[0] * right[0] / right[1] - parent;
-			if (gain > most)
-			{
-				most = gain;
-				place = i;
-				missing_left = true;
-			}
-		}
-	}
-	found->bin = codes[place];
-	found->beyond = m > 1 ? codes[place + 1] : BIN_NONE;
-	if (missing && m > 0)
-	{
-		MissingSide side = missing_side(fb, codes, m);
-		DoublePair	values = all - *missing;
-		double		gain = missing[0][0] * missing[0][0] / missing[0][1] + values[0] * values[0] / values[1];
-
-		/* the side that split_scan would call left is added first; a sum of two is the same either way */
-		if (side != MISSING_NEVER_ALONE && gain - parent > most)
-		{
-			most = gain - parent;
-			missing_left = side == MISSING_ALONE_LEFT;
-			found->bin = missing_left ? BIN_NONE : codes[m - 1];
-			found->beyond = missing_left ? NODE_IS_SPLIT : BIN_NONE;
-		}
-	}
-	found->gain = most;
-	found->missing_left = missing_left;
-	return most > before;
+	return true;
 }
 
 /* ---- categories --------------------------------------------------------------- */

@@ -26,7 +26,7 @@
 #define always_inline inline __attribute__((always_inline))
 
 typedef unsigned __int128 uint128;
-typedef double DoublePair __attribute__((vector_size(16), may_alias));
+typedef double DoublePair __attribute__((vector_size(16)));
 
 /* A node whose split is sought. */
 typedef struct SplitNode
@@ -523,20 +523,7 @@ extern void split_scan(const SplitNode *node, const FeatureBins *fb, uint32_t fe
 					   const Cell *cells, const uint16_t *codes, uint32_t m, Cell missing,
 					   SplitScratch *scratch, Split *best);
 extern bool split_scan_few(const SplitNode *node, const FeatureBins *fb, uint32_t feature,
-						   const Cell *cells, const DoublePair *pairs, const uint8_t *codes,
-						   uint32_t n, Split *best);
-/* A split that scan_pairs found: its exact sums are still to be made. */
-typedef struct PairSplit
-{
-	double		gain;
-	uint32_t	bin,
-				beyond;
-	bool		missing_left;
-} PairSplit;
-
-extern bool split_scan_pairs(const SplitNode *node, const FeatureBins *fb, uint32_t feature,
-							 const DoublePair *cells, const uint16_t *codes, uint32_t m,
-							 const DoublePair *missing, const Split *best, PairSplit *found);
+						   const Cell *cells, const uint8_t *codes, uint32_t n, Split *best);
 extern void level_sort(LevelKey *keys, uint32_t n);
 extern void split_take(Split *best, uint32_t feature, double gain, uint32_t bin, uint32_t beyond,
 					   bool missing_left, uint32_t nl, int64_t gl, uint64_t hl);

@@ -18,10 +18,15 @@
 #include "learn/matrix.h"
 
 #define SUM_BITS			60	/* of g's scale: a bit is left for rounding, one for differences */
+#define CHECK_ROWS			65536	/* rows of a simple loop between two cancel checks */
 #define MAX_TREE_DEPTH		65534	/* of a leaf below the root, which has depth 0 */
 #define MAX_TREE_SETS		65535	/* category sets of a tree: a node's rank has 16 bits */
 #define SET_TABLE			(1u << 17)	/* places of a builder's hash table: more than MAX_TREE_SETS */
 #define ENTROPY_TABLE		2048	/* n log n is looked up below */
+
+/* A cancel check now and then, in a loop over rows. */
+#define check_rows(env, i) \
+	do { if ((i) % CHECK_ROWS == CHECK_ROWS - 1) (env)->check((env)->arg); } while (0)
 
 /* Streams of random numbers, kept apart: (use << 32) | tree or round. */
 #define STREAM_BAG			UINT64_C(1)

@@ -461,6 +461,8 @@ train(FunctionCallInfo fcinfo, LearnAlgorithm algorithm)
 	t->relation = relation_name(t->values.value[PARAM_RELATION].relation);
 	t->model = t->values.value[PARAM_MODEL].given
 		? t->values.value[PARAM_MODEL].word : default_model_name(&t->values);
+	/* a misspelt column is told as such, not as another model's target */
+	(void) relation_column(t->values.value[PARAM_RELATION].relation, t->values.value[PARAM_TARGET].word);
 	store_check_writable(t->model, t->relation, t->values.value[PARAM_TARGET].word);
 	keep_task(t);
 
