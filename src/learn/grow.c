@@ -359,8 +359,8 @@ search_features(Grower *grower, const GrowNode *at, const SplitNode *node, const
 }
 
 /*
- * Draw max_features features by the node's own random numbers, without replacement, and search them; draw on until
- * one that is not constant in the node is seen.
+ * Draw max_features features by the node's own random numbers, without replacement, and
+ * search them; draw on until one that is not constant in the node is seen.
  */
 static void
 search_drawn(Grower *grower, const GrowNode *at, const SplitNode *node, Split *best)

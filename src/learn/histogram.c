@@ -428,8 +428,8 @@ rows_few_codes(const RowStore *rows, uint32_t first, uint32_t n, uint32_t featur
 }
 
 /*
- * Sum the gathered rows of a node by the codes of a feature.  rows->present gets the codes that occur, ascending
- * (the missing one, being the last, among them); returns how many.
+ * Sum the gathered rows of a node by the codes of a feature.  rows->present gets the codes that
+ * occur, ascending (the missing one, being the last, among them); returns how many.
  */
 uint32_t
 rows_sum_sparse(RowStore *rows, uint32_t first, uint32_t n, uint32_t feature, uint32_t ncodes)

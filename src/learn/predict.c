@@ -74,29 +74,6 @@ predict_block_rows(const LearnModel *model)
 
 /* ---- walking ---------------------------------------------------------------------- */
 
-static bool
-set_has(const uint32_t *set, uint32_t code)
-{
-	uint32_t	n = set[0] & SET_LENGTH_MASK;
-	uint32_t	low = 0;
-
-	if (set[0] & SET_BITMAP)
-		return code / 32 < n && (set[1 + code / 32] >> (code % 32) & 1);
-	while (n > 0)
-	{
-		uint32_t	half = n / 2;
-
-		if (set[1 + low + half] < code)
-		{
-			low += half + 1;
-			n -= half + 1;
-		}
-		else
-			n = half;
-	}
-	return low < (set[0] & SET_LENGTH_MASK) && set[1 + low] == code;
-}
-
 /* Does a row go right here?  sets: the first set of the tree, or NULL where the model has no categories. */
 static inline __attribute__((always_inline)) uint32_t
 goes_right(const LearnModel *model, LearnNode node, const uint32_t *codes, const uint64_t *sets)

@@ -11,6 +11,30 @@
 /* A numeric feature's code is the number of its thresholds below the value; a category's is its own. */
 #define CODE_MISSING	UINT32_MAX
 
+/* Is a code in a category set? */
+static inline bool
+set_has(const uint32_t *set, uint32_t code)
+{
+	uint32_t	n = set[0] & SET_LENGTH_MASK;
+	uint32_t	low = 0;
+
+	if (set[0] & SET_BITMAP)
+		return code / 32 < n && (set[1 + code / 32] >> (code % 32) & 1);
+	while (n > 0)
+	{
+		uint32_t	half = n / 2;
+
+		if (set[1 + low + half] < code)
+		{
+			low += half + 1;
+			n -= half + 1;
+		}
+		else
+			n = half;
+	}
+	return low < (set[0] & SET_LENGTH_MASK) && set[1 + low] == code;
+}
+
 /* Rows of a block: their codes stay in the second-level cache while trees pass over them. */
 #define PREDICT_BLOCK_BYTES	((size_t) 256 << 10)
 extern size_t predict_block_rows(const LearnModel *model);

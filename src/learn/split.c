@@ -182,8 +182,8 @@ typedef int8_t ByteVector __attribute__((vector_size(FEW_ROWS)));
 typedef uint64_t WordPair __attribute__((vector_size(FEW_ROWS)));
 
 /*
- * Ranks of codes[0 .. n), equal ones in the order they stand in.  Each code is compared with all others at once, so no
- * branch depends on the data.  All of codes is read.
+ * Ranks of codes[0 .. n), equal ones in the order they stand in.  Each code is compared with
+ * all others at once, so no branch depends on the data.  All of codes is read.
  */
 static inline void
 rank_codes(const uint8_t *codes, uint32_t n, uint8_t *rank)

@@ -418,8 +418,8 @@ split_bounds(const SplitRule *rule, int direction, uint32_t bin, uint32_t beyond
 }
 
 /*
- * The gain that a candidate of this feature has to exceed to be better: that of the best split, or, where the feature
- * wins a tie, the next number below it.
+ * The gain that a candidate of this feature has to exceed to be better: that of the best
+ * split, or, where the feature wins a tie, the next number below it.
  */
 static inline double
 gain_to_exceed(const SplitNode *node, const Split *best, uint32_t feature)
@@ -458,8 +458,8 @@ random_place(const SplitNode *node, const FeatureBins *fb, uint32_t feature,
 }
 
 /*
- * On which side missing rows can be told from all values (codes[0 .. m), m > 0) by a finite threshold, which infinity
- * can't lie below, nor -infinity above.
+ * On which side missing rows can be told from all values (codes[0 .. m), m > 0) by a finite
+ * threshold, which infinity can't lie below, nor -infinity above.
  */
 typedef enum MissingSide
 {
