@@ -174,6 +174,33 @@ SELECT echolon_train_gb('flat', 'n', loss => 'poisson');
 -- Nothing of the refused ones was stored, and version numbers go on.
 SELECT model, version FROM echolon.models WHERE model IN ('x', 'flat_y', 'flat_c', 'flat_n') ORDER BY 1;
 
+-- A session's settings are not in the model: neither its labels nor its bytes.
+CREATE TABLE odd AS SELECT (g * 7 % 301) * 0.5 AS x, 0.1::float8 * (g % 3 + 1) AS y, 1e15::bigint * (g % 3) AS big,
+	CASE g % 3 WHEN 0 THEN 1 ELSE 9007199254740991 + g % 3 END AS huge, g * 1e305::float8 AS far, 1e37::float8 AS heavy, timestamptz '2024-01-01' + g * interval '37 min' AS at
+FROM generate_series(1, 300) g;
+SELECT task FROM echolon_train_rf('odd', 'y', features => '{x}', task => 'classification', n_estimators => 5, model => 'digits_1');
+SET extra_float_digits = -10;
+SELECT task FROM echolon_train_rf('odd', 'y', features => '{x}', task => 'classification', n_estimators => 5, model => 'digits_2');
+RESET extra_float_digits;
+SELECT count(DISTINCT digest) AS models FROM echolon.model_versions WHERE model LIKE 'digits__';
+SELECT value AS unknown FROM echolon_evaluate('digits_2', 'odd') WHERE metric = 'rows_of_unknown_class';
+-- Labels of integers are integers; those that a double cannot tell apart are refused as classes.
+SELECT task FROM echolon_train_rf('odd', 'big', features => '{x}', task => 'classification', n_estimators => 5);
+SELECT DISTINCT echolon_predict_class('odd_big', o)::bigint % 1000000000000000 AS rest FROM odd o;
+SELECT echolon_train_rf('odd', 'huge', features => '{x}', task => 'classification');
+-- Targets and weights that no sum could hold.
+SELECT echolon_train_rf('odd', 'far', features => '{x}');
+SELECT echolon_train_rf('odd', 'y', features => '{x}', sample_weight => 'heavy');
+-- A zone that only SET TIME ZONE with a number makes.
+SET TIME ZONE 2.123;
+SELECT task FROM echolon_train_rf('odd', 'y', features => '{at}', n_estimators => 3, model => 'odd_zone');
+RESET TIME ZONE;
+SELECT count(echolon_predict('odd_zone', o)) AS predicted FROM odd o;
+-- Many classes: one note, and no long wait for it.
+CREATE TABLE classes AS SELECT g * 0.5 AS x, (g % 400)::text AS label FROM generate_series(1, 4000) g;
+SELECT cardinality(notes) < 4 AS few_notes FROM echolon_train_rf('classes', 'label', n_estimators => 1, max_depth => 2);
+DROP TABLE odd, classes;
+
 DROP VIEW shop_half;
 DROP TABLE shop, shop_copy, flat;
 SELECT count(echolon_drop_model(model)) > 0 AS dropped FROM echolon.models;

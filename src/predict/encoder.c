@@ -35,7 +35,7 @@ encoder_zone(const Encoder *encoder, const EncoderColumn *column)
 {
 	pg_tz	   *zone = pg_tzset(column->column->zone);
 
-	if (zone == NULL || !pg_tz_acceptable(zone))
+	if (zone == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("time zone \"%s\" of %s is not known to this server",

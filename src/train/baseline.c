@@ -30,6 +30,7 @@ compare_series(const void *a, const void *b)
 	const SeriesRow *x = a;
 	const SeriesRow *y = b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->group != y->group)
 		return x->group < y->group ? -1 : 1;
 	return (x->at > y->at) - (x->at < y->at);

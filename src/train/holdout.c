@@ -22,6 +22,7 @@ compare_uint64(const void *a, const void *b)
 	uint64		x = *(const uint64 *) a;
 	uint64		y = *(const uint64 *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	return (x > y) - (x < y);
 }
 
@@ -37,6 +38,7 @@ compare_class_hash(const void *a, const void *b)
 	const ClassHash *x = a;
 	const ClassHash *y = b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->class_number != y->class_number)
 		return x->class_number < y->class_number ? -1 : 1;
 	return (x->hash > y->hash) - (x->hash < y->hash);

@@ -555,7 +555,7 @@ params_json(const ParamValues *values, const LearnParams *params, StringInfo out
 		else if (def->type == PTYPE_INTEGER || def->type == PTYPE_BIGINT)
 			appendStringInfo(out, INT64_FORMAT, value->integer);
 		else if (def->type == PTYPE_FLOAT8 || (def->type == PTYPE_NUMBER_OR_WORD && value->is_number))
-			appendStringInfoString(out, float8out_internal(value->number));
+			json_number(out, value->number);
 		else if (def->type == PTYPE_BOOLEAN)
 			appendStringInfoString(out, value->boolean ? "true" : "false");
 		else if (def->type == PTYPE_NAMES)

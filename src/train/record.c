@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -16,6 +17,8 @@
 #include "learn/hash.h"
 #include "learn/metrics.h"
 #include "train/train.h"
+
+#define NAMED_CLASSES 5			/* of a note */
 
 /* ---- what there is to say --------------------------------------------------------- */
 
@@ -47,6 +50,48 @@ count_text(uint64 n)
 		appendStringInfoChar(&buf, digits[i]);
 	}
 	return buf.data;
+}
+
+/* One note on the classes of which chosen[k] says something; only the first few are named. */
+static void
+class_note(Training *t, const bool *chosen, const char *one, const char *many)
+{
+	StringInfoData names;
+	uint32		n = 0;
+
+	initStringInfo(&names);
+	for (uint32 k = 0; k < t->target.nclasses; k++)
+		if (chosen[k] && n++ < NAMED_CLASSES)
+			appendStringInfo(&names, "%s'%s'", names.len == 0 ? "" : ", ", t->target.labels[k]);
+	if (n > NAMED_CLASSES)
+		appendStringInfo(&names, " and %u more", n - NAMED_CLASSES);
+	if (n > 0)
+		note(t, psprintf(n == 1 ? one : many, names.data));
+}
+
+/* Classes of one row, and classes that are never predicted. */
+static void
+class_notes(Training *t)
+{
+	bool	   *single = palloc0(t->target.nclasses);
+	bool	   *never = palloc(t->target.nclasses);
+
+	for (uint32 k = 0; k < t->target.nclasses; k++)
+		single[k] = t->target.counts[k] == 1;
+	class_note(t, single, "class %s has one row only: it is learned from, and never measured",
+			   "classes %s have one row only: they are learned from, and never measured");
+	if (t->sample.n == 0)
+		return;
+	memset(never, true, t->target.nclasses);
+	for (int i = 0; i < t->sample.n; i++)
+	{
+		if (i % 1024 == 0)
+			CHECK_FOR_INTERRUPTS();
+		never[metrics_predicted_class(&t->sample.predicted[(size_t) i * t->target.nclasses],
+									  t->target.nclasses, t->target.positive, t->threshold)] = false;
+	}
+	class_note(t, never, "class %s is never predicted on the held-out rows",
+			   "classes %s are never predicted on the held-out rows");
 }
 
 /* What a person should know before trusting the score. */
@@ -81,19 +126,8 @@ record_notes(Training *t)
 	else if (m->nfeatures > 1 && m->gain[top] > 0.9 * total && score > 0.99)
 		note(t, psprintf("feature \"%s\" alone nearly gives the target: is it known when you predict?",
 						 t->set.features[top].name));
-	for (uint32 k = 0; k < t->target.nclasses; k++)
-	{
-		bool		predicted = false;
-
-		if (t->target.counts[k] == 1)
-			note(t, psprintf("class '%s' has one row only: it is learned from, and never measured",
-							 t->target.labels[k]));
-		for (int i = 0; i < t->sample.n && !predicted; i++)
-			predicted = metrics_predicted_class(&t->sample.predicted[(size_t) i * t->target.nclasses],
-												t->target.nclasses, t->target.positive, t->threshold) == k;
-		if (t->sample.n > 0 && !predicted)
-			note(t, psprintf("class '%s' is never predicted on the held-out rows", t->target.labels[k]));
-	}
+	if (t->target.nclasses > 0)
+		class_notes(t);
 	if (t->outer.ntest > 0 && t->outer.ntest < 30)
 		note(t, psprintf("the score rests on %zu held-out rows only", t->outer.ntest));
 }

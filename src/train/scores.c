@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#include "utils/float.h"
+#include "common/shortest_dec.h"
 
 #include "learn/metrics.h"
 #include "train/train.h"
@@ -96,12 +96,12 @@ json_string(StringInfo out, const char *text)
 	appendStringInfoChar(out, '"');
 }
 
-/* A JSON number: the shortest text that reads back the same; null for NaN and infinities. */
+/* A JSON number: the shortest text that reads back the same, whatever extra_float_digits is; null for NaN and infinities. */
 void
 json_number(StringInfo out, double value)
 {
 	if (isfinite(value))
-		appendStringInfoString(out, float8out_internal(value));
+		appendStringInfoString(out, double_to_shortest_decimal(value));
 	else
 		appendStringInfoString(out, "null");
 }

@@ -10,6 +10,8 @@
 
 #include <math.h>
 
+#include "common/shortest_dec.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 
@@ -18,12 +20,15 @@
 /* Numbers with more distinct values than this are plainly a regression. */
 #define FEW_VALUES 20
 
+#define EXACT_INTEGERS 9007199254740992.0	/* 2^53: from it on two integers may be one double */
+
 int
 compare_doubles(const void *a, const void *b)
 {
 	double		x = *(const double *) a;
 	double		y = *(const double *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	return (x > y) - (x < y);
 }
 
@@ -105,12 +110,21 @@ classes_from_values(const Frame *frame, const FrameColumn *column, Target *targe
 
 	if (n > LEARN_MAX_CLASSES)
 		too_many_classes(column);
+	for (uint32 c = 0; c < n; c++)
+		if (column->type.integral && fabs(distinct[c]) >= EXACT_INTEGERS)
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("target column \"%s\" holds integers that cannot be told apart as classes",
+							column->name),
+					 errdetail("%.0f is 2^53 or more.", distinct[c]),
+					 errhint("Cast the column to text in a view.")));
 	target->nclasses = n;
 	target->numeric_labels = true;
 	target->labels = palloc(sizeof(char *) * n);
 	target->counts = palloc0(sizeof(uint64) * n);
 	for (uint32 c = 0; c < n; c++)
-		target->labels[c] = float8out_internal(distinct[c]);
+		target->labels[c] = column->type.integral ? psprintf("%.0f", distinct[c])
+			: double_to_shortest_decimal(distinct[c]);	/* whatever extra_float_digits is */
 	for (size_t i = 0; i < frame->nrows; i++)
 	{
 		double	   *found = bsearch(&column->values[i], distinct, n, sizeof(double), compare_doubles);

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "funcapi.h"
@@ -195,6 +196,24 @@ fit_weights(Training *t, const uint32 *rows, size_t n)
 	return weights;
 }
 
+/* Sums of the target over rows, and of predictions over trees, must not overflow. */
+static void
+check_magnitude(const Training *t)
+{
+	double		limit = DBL_MAX / (4.0 * Max((double) t->frame->nrows, (double) t->params.n_estimators));
+
+	if (t->target.task != TASK_REGRESSION)
+		return;
+	for (size_t i = 0; i < t->frame->nrows; i++)
+		if (fabs(t->target.values[i]) > limit)
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("target column \"%s\" holds %s", t->values.value[PARAM_TARGET].word,
+							float8out_internal(t->target.values[i])),
+					 errdetail("Values beyond %g cannot be added up.", limit),
+					 errhint("Divide the target by a constant in a view.")));
+}
+
 /* Poisson counts cannot be negative. */
 static void
 check_poisson(const Training *t)
@@ -237,8 +256,16 @@ fit_rows(Training *t, const uint32 *rows, size_t n, const uint32 *watch, size_t 
 	{
 		double		total = 0;
 
-		for (size_t i = 0; i < n && total == 0; i++)
+		for (size_t i = 0; i < n; i++)
 			total += t->data.weight[rows[i]];
+		/* a node's cover is a float, and a bootstrap may draw the heaviest row n times */
+		if (!(total <= FLT_MAX / (double) n))
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("the weights of the training rows are too large"),
+					 errdetail("They add up to %g; at most %g is possible for %zu rows.",
+							   total, FLT_MAX / (double) n, n),
+					 errhint("Divide sample_weight or class_weight by a constant: only their proportions matter.")));
 		if (total == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -477,6 +504,7 @@ train(FunctionCallInfo fcinfo, LearnAlgorithm algorithm)
 	read_class_weight(t);
 	features_build(t->frame, &t->values, t->target.nclasses, &t->set);
 	params_resolve(&t->values, t->set.nfeatures, t->target.nclasses, &t->params);
+	check_magnitude(t);
 	check_poisson(t);
 	t->data.nrows = t->frame->nrows;
 	t->data.nfeatures = t->set.nfeatures;

@@ -26,7 +26,7 @@ palloc_rows(size_t n, Size size)
 	return palloc_extended(mul_size(size, Max(n, 1)), MCXT_ALLOC_HUGE);
 }
 
-/* For qsort and bsearch; the doubles are not NaN. */
+/* For qsort and bsearch, cancelled where asked; the doubles are not NaN. */
 extern int	compare_doubles(const void *a, const void *b);
 
 /* ---- target.c: the task, and the target as numbers -------------------------- */
