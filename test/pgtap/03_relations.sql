@@ -52,11 +52,22 @@ INSERT INTO good_parts SELECT * FROM good;
 CREATE TABLE good_parent (id int, a float8, b float8, colour text, y float8, label text);
 CREATE TABLE good_child () INHERITS (good_parent);
 INSERT INTO good_child SELECT * FROM good;
+CREATE EXTENSION file_fdw;
+CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+CREATE FOREIGN TABLE good_foreign (id int, a float8, b float8, colour text, y float8, label text) SERVER files OPTIONS (filename 'unset', format 'csv');
+DO $$
+DECLARE
+	file text := current_setting('data_directory') || '/echolon_good.csv';
+BEGIN
+	EXECUTE format('COPY good TO %L CSV', file);
+	EXECUTE format('ALTER FOREIGN TABLE good_foreign OPTIONS (SET filename %L)', file);
+END
+$$;
 CREATE TEMP TABLE trained AS
-SELECT r.relation, t.* FROM unnest(ARRAY['good', 'good_view', 'good_functions', 'good_union', 'good_matview', 'good_temp', 'good_unlogged', 'good_parts', 'good_parent']) AS r (relation),
+SELECT r.relation, t.* FROM unnest(ARRAY['good', 'good_view', 'good_functions', 'good_union', 'good_matview', 'good_temp', 'good_unlogged', 'good_parts', 'good_parent', 'good_foreign']) AS r (relation),
 	LATERAL echolon_train_rf(r.relation::regclass, 'y', features => '{a,b,colour}', n_estimators => 5) AS t;
 SELECT is(rows_used, 600::bigint, relation || ': all rows are read') FROM trained;
-SELECT is(count(DISTINCT digest), 1::bigint, 'tables, views, partitions, temporary and inherited tables give the same bytes')
+SELECT is(count(DISTINCT digest), 1::bigint, 'tables, views, partitions, temporary, inherited and foreign tables give the same bytes')
 FROM echolon.model_versions WHERE model IN (SELECT model FROM trained);
 SELECT matches(pg_temp.error_of($$SELECT echolon_train_rf('pg_class_oid_index', 'y')$$), '^42', 'an index is no table');
 CREATE SEQUENCE s;
