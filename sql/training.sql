@@ -126,6 +126,17 @@ SELECT count(*) AS trained FROM echolon_train_rf('shop', 'y', model => 'copy_3',
 SELECT count(DISTINCT digest) AS different FROM echolon.model_versions WHERE model IN ('copy_1', 'copy_2');
 SELECT count(DISTINCT digest) AS different FROM echolon.model_versions WHERE model IN ('copy_1', 'copy_2', 'copy_3');
 
+-- A row keeps its side when a model is trained again on more rows: the held-out targets of version 1 are among those of version 2.
+CREATE VIEW shop_part AS SELECT a, b, region, y FROM shop WHERE id <= 1000;
+SELECT count(*) AS trained FROM echolon_train_rf('shop_part', 'y', n_estimators => 3);
+CREATE TEMP TABLE first_held_out AS SELECT actual FROM echolon_residuals('shop_part_y');
+CREATE OR REPLACE VIEW shop_part AS SELECT a, b, region, y FROM shop;
+SELECT count(*) AS trained FROM echolon_train_rf('shop_part', 'y', n_estimators => 3);
+SELECT count(*) AS held_out, (SELECT count(*) FROM (SELECT actual FROM first_held_out EXCEPT ALL SELECT actual FROM echolon_residuals('shop_part_y')) x) AS changed_sides
+FROM first_held_out;
+DROP TABLE first_held_out;
+DROP VIEW shop_part;
+
 -- Refused, each with what, which value and how to mend it.
 SELECT echolon_train_rf('shop', 'revnue');
 SELECT echolon_train_rf('shop', 'yy', model => 'x');

@@ -59,6 +59,7 @@ extern uint8 *store_read_bytes(const ModelVersion *version);
 /* Columns of the version's record, for evaluation; NULL where there is none. */
 extern Jsonb *store_read_metrics(const ModelVersion *version);
 extern Jsonb *store_read_curve(const ModelVersion *version);
+extern Jsonb *store_read_recipe(const ModelVersion *version);
 
 /*
  * The held-out sample: actual[n] (a value or a class number) and

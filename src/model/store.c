@@ -413,6 +413,12 @@ store_read_curve(const ModelVersion *version)
 	return read_jsonb(version, VERSION_STORE_CURVE);
 }
 
+Jsonb *
+store_read_recipe(const ModelVersion *version)
+{
+	return read_jsonb(version, VERSION_STORE_RECIPE);
+}
+
 /* The numbers of a stored array, copied; it must have n of them, or any number where n is -1. */
 static double *
 read_numbers(const ModelVersion *version, Datum datum, int64 n, int64 *found)

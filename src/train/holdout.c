@@ -12,6 +12,8 @@
 #include <math.h>
 
 #include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
 
 #include "learn/hash.h"
 #include "train/train.h"
@@ -68,7 +70,8 @@ nearest_boundary(const ClassHash *hashes, size_t n, double fraction)
 /* Hash split: a threshold a class, so that the wanted share of its rows is below. */
 static void
 split_by_hash(const Frame *frame, const Target *target, const uint32 *rows, size_t n,
-			  double fraction, uint64 seed, uint64 stream, Holdout *holdout, bool *held)
+			  double fraction, uint64 seed, uint64 stream, const uint64 *known,
+			  Holdout *holdout, bool *held)
 {
 	ClassHash  *hashes = palloc_rows(n, sizeof(ClassHash));
 
@@ -89,6 +92,7 @@ split_by_hash(const Frame *frame, const Target *target, const uint32 *rows, size
 		/* equal rows stay together: the place nearest to the wanted share where the hash changes */
 		boundary = nearest_boundary(&hashes[start], end - start, fraction);
 		holdout->class_thresholds[hashes[start].class_number] =
+			known && known[hashes[start].class_number] > 0 ? known[hashes[start].class_number] :
 			boundary == 0 ? 0 : hashes[start + boundary].hash;
 	}
 	pfree(hashes);
@@ -195,11 +199,56 @@ split_by_groups(const Frame *frame, const uint32 *rows, size_t n, double fractio
 	pfree(sorted);
 }
 
+/* A key's value in a JSON object; NULL where there is none. */
+static JsonbValue *
+object_value(const JsonbContainer *object, const char *key)
+{
+	return getKeyJsonValueFromContainer(unconstify(JsonbContainer *, object), key, (int) strlen(key), NULL);
+}
+
+/* A number in a JSON object; NaN where there is none. */
+static double
+object_number(const JsonbContainer *object, const char *key)
+{
+	JsonbValue *value = object_value(object, key);
+
+	return value && value->type == jbvNumeric ? numeric_to_double(NumericGetDatum(value->val.numeric)) : NAN;
+}
+
+uint64 *
+holdout_known(const Jsonb *recipe, const Target *target, double fraction, int64 seed)
+{
+	JsonbValue *parameters = recipe ? object_value(&recipe->root, "parameters") : NULL;
+	JsonbValue *split = recipe ? object_value(&recipe->root, "split") : NULL;
+	JsonbValue *thresholds;
+	uint64	   *known;
+
+	if (!parameters || parameters->type != jbvBinary || !split || split->type != jbvBinary ||
+		object_number(parameters->val.binary.data, "test_fraction") != fraction ||
+		object_number(parameters->val.binary.data, "seed") != (double) seed)
+		return NULL;
+	thresholds = object_value(split->val.binary.data, "thresholds");
+	if (!thresholds || thresholds->type != jbvBinary)
+		return NULL;
+	known = palloc0(sizeof(uint64) * Max(target->nclasses, 1));
+	for (uint32 k = 0; k < Max(target->nclasses, 1); k++)
+	{
+		JsonbValue *value = object_value(thresholds->val.binary.data,
+										 target->nclasses == 0 ? "" : target->labels[k]);
+
+		if (value && value->type == jbvString)
+			known[k] = strtoull(pnstrdup(value->val.string.val, value->val.string.len), NULL, 10);
+	}
+	return known;
+}
+
 void
 holdout_split(const Frame *frame, const Target *target, const uint32 *rows, size_t n,
-			  HoldoutKind kind, double fraction, uint64 seed, uint64 stream, Holdout *holdout)
+			  HoldoutKind kind, double fraction, uint64 seed, uint64 stream,
+			  const uint64 *known, Holdout *holdout)
 {
 	bool	   *held;
+	double		wanted;
 
 	memset(holdout, 0, sizeof(*holdout));
 	if (rows == NULL)
@@ -219,7 +268,7 @@ holdout_split(const Frame *frame, const Target *target, const uint32 *rows, size
 		case HOLDOUT_NONE:
 			break;
 		case HOLDOUT_HASH:
-			split_by_hash(frame, target, rows, n, fraction, seed, stream, holdout, held);
+			split_by_hash(frame, target, rows, n, fraction, seed, stream, known, holdout, held);
 			break;
 		case HOLDOUT_TIME:
 			split_by_time(frame, rows, n, fraction, holdout, held);
@@ -231,6 +280,13 @@ holdout_split(const Frame *frame, const Target *target, const uint32 *rows, size
 
 	for (size_t i = 0; i < n; i++)
 		holdout->ntest += held[i];
+	/* rows that came to one side alone would make known thresholds useless */
+	wanted = n * fraction;
+	if (known && (holdout->ntest < wanted / 2 || holdout->ntest > wanted * 2))
+	{
+		holdout_split(frame, target, rows, n, kind, fraction, seed, stream, NULL, holdout);
+		return;
+	}
 	holdout->ntrain = n - holdout->ntest;
 	if (holdout->kind != HOLDOUT_NONE && (holdout->ntest == 0 || holdout->ntrain == 0))
 		ereport(ERROR,

@@ -55,14 +55,20 @@ default_model_name(const ParamValues *values)
 	return psprintf("%s_%s", relname, values->value[PARAM_TARGET].word);
 }
 
-/* A model's task never flips when it is trained again, whatever its values have become. */
+/*
+ * A model's task never flips when it is trained again, whatever its values have become; and its recipe
+ * says which rows were held out.
+ */
 static void
-keep_task(Training *t)
+keep_recipe(Training *t)
 {
 	ParamValue *task = &t->values.value[PARAM_TASK];
 	char	   *stored = store_task(t->model);
 
-	if (stored == NULL || task->given)
+	if (stored == NULL)
+		return;
+	t->recipe = store_read_recipe(store_lookup(t->model, 0, MODEL_TRAIN));
+	if (task->given)
 		return;
 	task->given = true;
 	task->word = stored;
@@ -413,7 +419,9 @@ fit_and_measure(Training *t)
 
 	memset(&inner, 0, sizeof(inner));
 	holdout_split(t->frame, &t->target, NULL, 0, kind, v[PARAM_TEST_FRACTION].number,
-				  t->params.seed, STREAM_OUTER, &t->outer);
+				  t->params.seed, STREAM_OUTER,
+				  holdout_known(t->recipe, &t->target, v[PARAM_TEST_FRACTION].number, v[PARAM_SEED].integer),
+				  &t->outer);
 	t->fitted = t->outer.train;
 	t->nfitted = t->outer.ntrain;
 	t->refitted = v[PARAM_REFIT].given ? v[PARAM_REFIT].boolean && t->outer.ntest > 0
@@ -421,7 +429,8 @@ fit_and_measure(Training *t)
 	if (stopping || searching)
 	{
 		holdout_split(t->frame, &t->target, t->outer.train, t->outer.ntrain, kind,
-					  v[PARAM_VALIDATION_FRACTION].number, t->params.seed, STREAM_INNER, &inner);
+					  v[PARAM_VALIDATION_FRACTION].number, t->params.seed, STREAM_INNER,
+					  NULL, &inner);
 		t->fitted = inner.train;
 		t->nfitted = inner.ntrain;
 	}
@@ -445,7 +454,8 @@ fit_and_measure(Training *t)
 			t->params.n_estimators = Max(t->fit.rounds, 1);
 			t->params.early_stopping_rounds = 0;
 		}
-		holdout_split(t->frame, &t->target, NULL, 0, HOLDOUT_NONE, 0, t->params.seed, STREAM_OUTER, &all);
+		holdout_split(t->frame, &t->target, NULL, 0, HOLDOUT_NONE, 0, t->params.seed, STREAM_OUTER,
+					  NULL, &all);
 		fit_rows(t, all.train, all.ntrain, NULL, 0);
 		found.n_estimators = t->params.n_estimators;
 		t->params = found;
@@ -491,7 +501,7 @@ train(FunctionCallInfo fcinfo, LearnAlgorithm algorithm)
 	/* a misspelt column is told as such, not as another model's target */
 	(void) relation_column(t->values.value[PARAM_RELATION].relation, t->values.value[PARAM_TARGET].word);
 	store_check_writable(t->model, t->relation, t->values.value[PARAM_TARGET].word);
-	keep_task(t);
+	keep_recipe(t);
 
 	read_frame(t);
 	target_resolve(t->frame, &t->values, &t->target);

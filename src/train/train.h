@@ -85,12 +85,19 @@ typedef struct Holdout
 } Holdout;
 
 /*
+ * Thresholds of the hash split in the recipe of an earlier version, by class, 0 where there is
+ * none; NULL where that version was split otherwise.
+ */
+extern uint64 *holdout_known(const Jsonb *recipe, const Target *target, double fraction, int64 seed);
+
+/*
  * Split rows[0 .. n) (NULL: all rows of the frame).  stream keeps the outer
- * split and the one for early stopping apart.
+ * split and the one for early stopping apart.  known: thresholds to keep, so that
+ * a row is on the side it was on for an earlier version; NULL: none.
  */
 extern void holdout_split(const Frame *frame, const Target *target, const uint32 *rows, size_t n,
 						  HoldoutKind kind, double fraction, uint64 seed, uint64 stream,
-						  Holdout *holdout);
+						  const uint64 *known, Holdout *holdout);
 
 /* ---- scores.c: metrics as a list ------------------------------------------------- */
 
@@ -133,6 +140,7 @@ typedef struct Training
 	ParamValues values;
 	char	   *relation;		/* schema.name */
 	const char *model;
+	Jsonb	   *recipe;			/* of the version that is active now; NULL: a new model */
 	Frame	   *frame;
 	Target		target;
 	FeatureSet	set;
