@@ -92,8 +92,11 @@ split_by_hash(const Frame *frame, const Target *target, const uint32 *rows, size
 		/* equal rows stay together: the place nearest to the wanted share where the hash changes */
 		boundary = nearest_boundary(&hashes[start], end - start, fraction);
 		holdout->class_thresholds[hashes[start].class_number] =
-			known && known[hashes[start].class_number] > 0 ? known[hashes[start].class_number] :
 			boundary == 0 ? 0 : hashes[start + boundary].hash;
+		/* a known one is kept, unless it would hold out the whole class */
+		if (known && known[hashes[start].class_number] > 0 &&
+			known[hashes[start].class_number] <= hashes[end - 1].hash)
+			holdout->class_thresholds[hashes[start].class_number] = known[hashes[start].class_number];
 	}
 	pfree(hashes);
 	for (size_t i = 0; i < n; i++)
