@@ -1,0 +1,1 @@
+/* ---- features: moving aggregates for any frame ---- */

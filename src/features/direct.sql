@@ -1,0 +1,1 @@
+/* ---- features: the direct path ---- */

@@ -1,0 +1,1 @@
+/* ---- features: functions that use what a feature set has fitted ---- */

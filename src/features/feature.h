@@ -1,0 +1,125 @@
+/*
+ * feature.h
+ *		What a feature set is: its parameters, the features they expand to, where it is stored.
+ *
+ *		define.c	parameters of echolon_create_features -> FeatureSet -> jsonb and back; the features
+ *		view.c		the SQL of the view
+ *		sets.c		echolon_create_features, _feature_summary, _refresh_features, _drop_features
+ *		store.c		feature_set_store and feature_fit_store, and who may use them
+ *		fit.c		what is learned from the rows; encoders.c, the functions that use it
+ *		direct.c	the direct path: a relation sorted and computed without the view's windows
+ */
+#ifndef ECHOLON_FEATURE_H
+#define ECHOLON_FEATURE_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+#include "data/frame.h"
+#include "features/rolling.h"
+
+typedef enum FeatureFamily
+{
+	FAMILY_TEMPORAL,			/* calendar parts of the date */
+	FAMILY_ROLLING,				/* windows, lags, changes, running sums of the group's rows in order of time */
+	FAMILY_INTERACTION,			/* product, ratio, sum, difference of numbers */
+	FAMILY_CATEGORICAL,			/* frequency, label, one-hot */
+	FAMILY_BUSINESS,			/* revenue percentile, high value, engagement score, churn risk and segment */
+	FAMILY_POLYNOMIAL,			/* powers and cross terms */
+	FAMILY_SCALING,				/* standard, min-max, robust, percentile, bucket */
+	FAMILY_PERIOD				/* share and rank within a date, to-date sums, changes by month and year */
+} FeatureFamily;
+
+#define NFAMILIES	(FAMILY_PERIOD + 1)
+
+/* How a feature is computed. */
+typedef enum FeatureKind
+{
+	FEATURE_ROW,				/* from the row alone (and what was fitted): expression says how */
+	FEATURE_WINDOW,				/* a rolling term: window, term */
+	FEATURE_SHARE,				/* value / exact sum of it over all rows of the same date; NULL where that is 0 */
+	FEATURE_RANK				/* rank() of it among all rows of the same date, largest first; NULL for NULL */
+} FeatureKind;
+
+typedef struct Feature
+{
+	char	   *name;			/* of the view's column */
+	FeatureFamily family;
+	FeatureKind kind;
+	List	   *sources;		/* of char *: columns of the relation it is made of, group_by and date not counted */
+	bool		uses_current;	/* the current row's value of a source goes into it */
+	bool		fitted;			/* it uses what was learned from all rows */
+	char	   *expression;		/* SQL over the relation under the alias "s", qualified; for people, and for
+								 * FEATURE_ROW what is executed */
+	char	   *description;	/* one phrase, the column's comment */
+	int			window;			/* FEATURE_WINDOW: in set->windows, */
+	int			term;			/* and in its terms */
+	char	   *column;			/* FEATURE_SHARE, FEATURE_RANK: the number */
+} Feature;
+
+/* One call of echolon_rolling: the terms of one column. */
+typedef struct FeatureWindow
+{
+	char	   *column;
+	List	   *terms;			/* of char *, see terms.h */
+} FeatureWindow;
+
+typedef struct FeatureSet
+{
+	int64		id;				/* in the store; 0: not stored yet */
+	char	   *name;
+	Oid			view;			/* InvalidOid: it was dropped */
+	Oid			relid;			/* InvalidOid: the relation was dropped */
+	char	   *relation;		/* "schema.name" */
+	Jsonb	   *definition;		/* all that follows, as stored: names and values, never SQL */
+
+	List	   *columns;		/* of char *: the relation's own columns in the view */
+	char	   *date_column;	/* NULL: none, and no windows */
+	ColumnKind	date_kind;
+	char	   *zone;			/* COLUMN_TIMESTAMPTZ: fixed at fit; else NULL */
+	List	   *numeric;		/* of char *, as the next ones */
+	List	   *category;
+	List	   *group_by;
+	List	   *order_by;		/* after the date: makes the order of rows the same every time */
+	bool		order_unique;	/* order_by is a key */
+	char	   *target;			/* NULL: none */
+	bool		fill;			/* forward */
+	bool		materialized;
+
+	int			nwindows;
+	FeatureWindow *windows;
+	int			nfeatures;
+	Feature    *features;		/* in the order of the view's columns, after columns */
+} FeatureSet;
+
+/* ---- store.c ---------------------------------------------------------------- */
+
+/* The set of this name, for one who may SELECT from its view; raises where there is none. */
+extern FeatureSet *feature_set_find(const char *name);
+
+/* The set whose view (plain or materialized) this is; NULL: it is no feature set's. */
+extern FeatureSet *feature_set_of_view(Oid relid);
+
+/* ---- view.c ------------------------------------------------------------------- */
+
+/* "SELECT … FROM …" of the set's view, windows by echolon_rolling; qualified throughout. */
+extern char *feature_view_sql(const FeatureSet *set);
+
+/* A function of the extension, qualified and quoted: feature_function("echolon_rolling"). */
+extern char *feature_function(const char *name);
+
+/* ---- direct.c ----------------------------------------------------------------- */
+
+/*
+ * relation_scan of a set's view without its windows: reads the relation once, sorts by
+ * (group, date, order_by), computes all windows in one pass.  Same rows, same bits, in the order of
+ * groups and time.  columns: of char *, names of the view's columns.
+ */
+extern uint64 feature_scan(const FeatureSet *set, List *columns, RelationRow row, void *arg);
+
+/* True where the view is what feature_view_sql says, so that feature_scan may stand for it. */
+extern bool feature_scan_possible(const FeatureSet *set);
+
+#endif							/* ECHOLON_FEATURE_H */

@@ -1,0 +1,1 @@
+/* ---- features: functions of one row ---- */

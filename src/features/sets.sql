@@ -1,0 +1,1 @@
+/* ---- features: feature sets made, shown, refreshed, dropped ---- */

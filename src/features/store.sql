@@ -1,0 +1,1 @@
+/* ---- features: the private store of feature sets, and the views people see ---- */

@@ -1,0 +1,41 @@
+/*
+ * terms.h
+ *		Rolling terms as people and views write them, and the calendar their spans need.
+ *
+ *		term	:= stat [extent] option …
+ *		stat	:= count | sum | mean | stddev | variance | min | max | first | last | median | slope |
+ *				   zscore | lag | diff | pct_change | ewma | value
+ *		extent	:= 7 (rows) | 7 days (any interval above 0) | expanding | ytd | qtd | mtd
+ *		option	:= end 1 | min_periods 3 | alpha 0.3 | unadjusted
+ *
+ * "mean 7 end 1 min_periods 1" is the mean of the seven rows before the current one, or of as many
+ * as there are.  min_periods is the number of rows for windows of rows, else 1.
+ * ewma takes rows for the span of pandas, alpha = 2 / (span + 1), or alpha.  lag, diff and pct_change
+ * default to 1.
+ */
+#ifndef ECHOLON_TERMS_H
+#define ECHOLON_TERMS_H
+
+#include "postgres.h"
+
+#include "pgtime.h"
+
+#include "features/rolling.h"
+#include "model/format.h"
+
+/* Raises for what is no term, naming it and what is wrong. */
+extern RollingTerm term_parse(const char *text);
+
+/* Does the term need the time of rows? */
+extern bool term_needs_time(const RollingTerm *term);
+
+/*
+ * The calendar for times of this kind (date, timestamp, timestamptz); zone for the last only.
+ * Allocated in the current context.
+ */
+extern RollingClock *clock_create(ColumnKind kind, pg_tz *zone);
+
+/* A date or timestamp as the engine's microseconds; false for NULL-like ones (infinity). */
+extern bool clock_time(ColumnKind kind, Datum at, int64 *micros);
+
+#endif							/* ECHOLON_TERMS_H */

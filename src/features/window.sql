@@ -1,0 +1,1 @@
+/* ---- features: the window function behind the views ---- */
