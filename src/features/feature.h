@@ -70,7 +70,8 @@ typedef struct FeatureSet
 {
 	int64		id;				/* in the store; 0: not stored yet */
 	char	   *name;
-	Oid			view;			/* InvalidOid: it was dropped */
+	Oid			view;			/* the plain view; InvalidOid: it was dropped */
+	Oid			materialized_view;	/* behind it; InvalidOid: none */
 	Oid			relid;			/* InvalidOid: the relation was dropped */
 	char	   *relation;		/* "schema.name" */
 	Jsonb	   *definition;		/* all that follows, as stored: names and values, never SQL */
@@ -86,7 +87,6 @@ typedef struct FeatureSet
 	bool		order_unique;	/* order_by is a key */
 	char	   *target;			/* NULL: none */
 	bool		fill;			/* forward */
-	bool		materialized;
 
 	int			nwindows;
 	FeatureWindow *windows;
@@ -94,7 +94,37 @@ typedef struct FeatureSet
 	Feature    *features;		/* in the order of the view's columns, after columns */
 } FeatureSet;
 
+/* ---- define.c ---------------------------------------------------------------- */
+
+/*
+ * A set from its stored definition, its features expanded.  The columns' types are looked up in
+ * the relation as it is now; what store.c knows (id, view) is left empty.
+ */
+extern FeatureSet *feature_set_read(const char *name, const char *relation, Jsonb *definition);
+
+/* "temporal", "rolling", ... */
+extern const char *feature_family_name(FeatureFamily family);
+
 /* ---- store.c ---------------------------------------------------------------- */
+
+/*
+ * First lines of whatever writes: refuses read-only and parallel transactions and standbys, and a
+ * name that is taken, is empty or too long.
+ */
+extern void feature_store_check_name(const char *name);
+
+/*
+ * Store a set under its name with the view that was just made for it (and the materialized view
+ * behind it, or InvalidOid), with totals by family; its id.
+ */
+extern int64 feature_store_add(const FeatureSet *set, Oid view, Oid materialized, uint64 rows_fitted);
+
+/* The set of this name for one who owns its view; its name is locked to the end of the transaction. */
+extern FeatureSet *feature_set_lock(const char *name);
+
+/* After a refresh; and with its fits, after its views are dropped. */
+extern void feature_store_touch(int64 id, uint64 rows_fitted);
+extern void feature_store_delete(int64 id);
 
 /* The set of this name, for one who may SELECT from its view; raises where there is none. */
 extern FeatureSet *feature_set_find(const char *name);
