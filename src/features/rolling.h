@@ -57,7 +57,7 @@ typedef struct RollingTerm
 	int64_t		rows;			/* ROLLING_ROWS: length of the window, or the distance of a lag; 1 or more */
 	RollingSpan span;			/* ROLLING_SPAN */
 	int64_t		end;			/* the window's last row is so many rows before the current one; 0: it is the current one */
-	int64_t		min_periods;	/* fewer values that are not NULL: NULL */
+	int64_t		min_periods;	/* fewer values that are not NULL: NULL; 0 for a count that never is */
 	double		alpha;			/* ROLLING_EWMA: above 0, at most 1 */
 	bool		adjust;			/* ROLLING_EWMA: weights of the values there are, or a recursion */
 } RollingTerm;
@@ -71,7 +71,11 @@ typedef struct RollingTerm
  */
 typedef struct RollingClock
 {
-	int64_t		(*before) (void *arg, int64_t at, const RollingSpan *span);	/* at - span, not after at */
+	/*
+	 * at - span, not after at; INT64_MIN where the calendar ends before.  Where clocks are changed it may
+	 * be a little earlier for a later row: a window that has left a row behind does not take it back.
+	 */
+	int64_t		(*before) (void *arg, int64_t at, const RollingSpan *span);
 	int64_t		(*period) (void *arg, int64_t at, RollingExtent extent);	/* first moment of its year, quarter or month */
 	void	   *arg;
 } RollingClock;
@@ -95,6 +99,12 @@ extern void rolling_restart(RollingState *state);
  */
 extern void rolling_push(RollingState *state, double value, bool value_isnull, int64_t at,
 						 double *out, bool *isnull);
+
+/*
+ * Did a value of the last push become infinite though nothing that went into it is?  Where
+ * PostgreSQL's own aggregates and operators raise "value out of range: overflow", so does the caller.
+ */
+extern bool rolling_overflowed(const RollingState *state);
 
 /* What it has allocated, in bytes; grows with windows by time. */
 extern size_t rolling_memory(const RollingState *state);

@@ -34,7 +34,7 @@ int			echolon_model_cache = MODEL_CACHE_DEFAULT;
  * front of what is given on.
  */
 static void *
-backend_alloc(void *arg, size_t size)
+aligned_alloc_in(MemoryContext context, size_t size)
 {
 	const size_t extra = sizeof(void *) + ENV_ALIGNMENT;
 	char	   *raw,
@@ -45,10 +45,16 @@ backend_alloc(void *arg, size_t size)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("out of memory"),
 				 errdetail("%zu bytes are more than any machine has.", size)));
-	raw = MemoryContextAllocExtended(CurrentMemoryContext, size + extra, MCXT_ALLOC_HUGE);
+	raw = MemoryContextAllocExtended(context, size + extra, MCXT_ALLOC_HUGE);
 	aligned = (char *) TYPEALIGN(ENV_ALIGNMENT, raw + sizeof(void *));
 	((void **) aligned)[-1] = raw;
 	return aligned;
+}
+
+static void *
+backend_alloc(void *arg, size_t size)
+{
+	return aligned_alloc_in(CurrentMemoryContext, size);
 }
 
 static void
@@ -90,6 +96,61 @@ backend_env(void)
 	};
 
 	return &env;
+}
+
+/* An environment whose memory is counted. */
+typedef struct LimitedEnv
+{
+	LearnEnv	env;
+	MemoryContext context;
+	const char *caller;
+	size_t		used;			/* with what palloc adds */
+	size_t		limit;
+} LimitedEnv;
+
+static void *
+limited_alloc(void *arg, size_t size)
+{
+	LimitedEnv *limited = arg;
+	void	   *pointer;
+
+	if (size > limited->limit - Min(limited->used, limited->limit))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%s needs more than the %zu MB that echolon.max_memory allows",
+						limited->caller, limited->limit >> 20),
+				 errdetail("It uses %zu MB and needs %zu MB more.",
+						   limited->used >> 20, (size >> 20) + 1),
+				 errhint("Raise echolon.max_memory, or ask for shorter windows.")));
+	pointer = aligned_alloc_in(limited->context, size);
+	limited->used += GetMemoryChunkSpace(((void **) pointer)[-1]);
+	return pointer;
+}
+
+static void
+limited_release(void *arg, void *pointer)
+{
+	LimitedEnv *limited = arg;
+
+	if (pointer == NULL)
+		return;
+	limited->used -= GetMemoryChunkSpace(((void **) pointer)[-1]);
+	backend_release(arg, pointer);
+}
+
+const LearnEnv *
+limited_env(MemoryContext context, const char *caller)
+{
+	LimitedEnv *limited = MemoryContextAllocZero(context, sizeof(LimitedEnv));
+
+	limited->env = *backend_env();
+	limited->env.alloc = limited_alloc;
+	limited->env.release = limited_release;
+	limited->env.arg = limited;
+	limited->context = context;
+	limited->caller = MemoryContextStrdup(context, caller);
+	limited->limit = max_memory_bytes();
+	return &limited->env;
 }
 
 /* ---- settings --------------------------------------------------------------- */

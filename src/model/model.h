@@ -22,6 +22,13 @@
 /* A LearnEnv on the current memory context, CHECK_FOR_INTERRUPTS and ereport. */
 extern const LearnEnv *backend_env(void);
 
+/*
+ * A LearnEnv that allocates in context, whatever the current one is, and raises an error that names
+ * echolon.max_memory before more than it allows is in use.  caller: who needs it, such as
+ * "echolon_rolling".  It lives in context as well.
+ */
+extern const LearnEnv *limited_env(MemoryContext context, const char *caller);
+
 /* ---- rights ----------------------------------------------------------- */
 
 typedef enum ModelRight
