@@ -10,6 +10,7 @@
 #include "access/attnum.h"
 #include "access/tupdesc.h"
 #include "nodes/pg_list.h"
+#include "utils/relcache.h"
 
 #include "data/column.h"
 
@@ -32,6 +33,19 @@ extern char *relation_name(Oid relid);
  * The relation's usable column names in attribute order: not dropped, not system.
  */
 extern List *relation_columns(Oid relid);	/* of char * */
+
+/*
+ * Lock against changes to the end of the transaction.  Raises for what has no rows, for
+ * a relation that is gone, and without SELECT on any column.
+ */
+extern void relation_lock(Oid relid);
+
+/*
+ * "primary key" or "unique key" where the column alone is one; else NULL.
+ * Floats and dates are kept even so: a measure may be declared unique, and the
+ * key of a daily table has months and weekdays in it.
+ */
+extern const char *relation_column_key(Relation relation, AttrNumber number, const ColumnType *type);
 
 /* Raises "column \"revnue\" does not exist in \"sales\"" with a did-you-mean hint. */
 extern AttrNumber relation_column(Oid relid, const char *name);

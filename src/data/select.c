@@ -61,13 +61,8 @@ column_readable(Oid relid, AttrNumber number)
 		pg_attribute_aclcheck(relid, number, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
 }
 
-/*
- * "primary key" or "unique key" where the column alone is one; else NULL.
- * Floats and dates are kept even so: a measure may be declared unique, and the
- * key of a daily table has months and weekdays in it.
- */
-static const char *
-column_key(Relation relation, AttrNumber number, const ColumnType *type)
+const char *
+relation_column_key(Relation relation, AttrNumber number, const ColumnType *type)
 {
 	const char *key = NULL;
 	List	   *indexes;
@@ -260,7 +255,7 @@ select_columns(const FrameSpec *spec, Frame *frame)
 				column->left_out = psprintf("unsupported type %s", column->type_name);
 			else if (!readable)
 				column->left_out = pstrdup("no SELECT right");
-			else if ((key = column_key(relation, attribute->attnum, &column->type)) != NULL)
+			else if ((key = relation_column_key(relation, attribute->attnum, &column->type)) != NULL)
 				column->left_out = pstrdup(key);
 			else if (column->type.basetype == UUIDOID)
 				column->left_out = pstrdup("uuid");

@@ -25,12 +25,6 @@ typedef struct SourceColumn
 } SourceColumn;
 
 /*
- * Lock against changes to the end of the transaction.  Raises for what has no rows, for
- * a relation that is gone, and without SELECT on any column.
- */
-extern void relation_lock(Oid relid);
-
-/*
  * Before reading: fills frame's columns and roles; returns a SourceColumn for
  * each.  feature is true for all that may still become one.
  */

@@ -97,8 +97,8 @@ typedef struct FeatureSet
 /* ---- define.c ---------------------------------------------------------------- */
 
 /*
- * A set from its stored definition, its features expanded.  The columns' types are looked up in
- * the relation as it is now; what store.c knows (id, view) is left empty.
+ * A set from its stored definition, its features expanded.  What the definition does not say (id,
+ * view, materialized_view, relid) is left for store.c to fill.
  */
 extern FeatureSet *feature_set_read(const char *name, const char *relation, Jsonb *definition);
 

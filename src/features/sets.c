@@ -1,0 +1,141 @@
+/*
+ * sets.c
+ *		Feature sets shown, refreshed and dropped.  create.c makes them.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "features/define.h"
+
+PG_FUNCTION_INFO_V1(echolon_feature_summary);
+PG_FUNCTION_INFO_V1(echolon_refresh_features);
+PG_FUNCTION_INFO_V1(echolon_drop_features);
+
+/* echolon_feature_summary(name text): one row a feature. */
+Datum
+echolon_feature_summary(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	FeatureSet *set = feature_set_find(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < set->nfeatures; i++)
+	{
+		const Feature *feature = &set->features[i];
+		Datum	   *sources = palloc(sizeof(Datum) * Max(list_length(feature->sources), 1));
+		Datum		row[7];
+		bool		nulls[7] = {false};
+		int			n = 0;
+		ListCell   *cell;
+
+		foreach(cell, feature->sources)
+			sources[n++] = CStringGetTextDatum(lfirst(cell));
+		row[0] = CStringGetTextDatum(feature->name);
+		row[1] = CStringGetTextDatum(feature_family_name(feature->family));
+		row[2] = PointerGetDatum(construct_array(sources, n, TEXTOID, -1, false, TYPALIGN_INT));
+		row[3] = BoolGetDatum(feature->uses_current);
+		row[4] = BoolGetDatum(feature->fitted);
+		row[5] = CStringGetTextDatum(feature->expression);
+		row[6] = CStringGetTextDatum(feature->description);
+		tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* Execute a statement as the caller. */
+static void
+execute_as_caller(const char *sql)
+{
+	SPI_connect();
+	if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(SPI_result));
+	SPI_finish();
+}
+
+/* Raise where what a set is made of is gone. */
+static void
+check_relation(const FeatureSet *set)
+{
+	if (!OidIsValid(set->relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("feature set \"%s\" has lost its relation", set->name),
+				 errdetail("%s does not exist any more.", set->relation),
+				 errhint("echolon_drop_features(%s) drops the set.", quote_literal_cstr(set->name))));
+}
+
+/* Columns the set has fits of, by what its features use. */
+static void
+fitted_columns(const FeatureSet *set, List **numbers, List **categories)
+{
+	*numbers = NIL;
+	*categories = NIL;
+	for (int i = 0; i < set->nfeatures; i++)
+	{
+		const Feature *feature = &set->features[i];
+		List	  **list = feature->family == FAMILY_CATEGORICAL ? categories : numbers;
+		ListCell   *cell;
+
+		if (!feature->fitted)
+			continue;
+		foreach(cell, feature->sources)
+			if (!feature_has_name(*list, lfirst(cell)))
+				*list = lappend(*list, lfirst(cell));
+	}
+}
+
+/* echolon_refresh_features(name text) returns bigint: rows that were fitted. */
+Datum
+echolon_refresh_features(PG_FUNCTION_ARGS)
+{
+	FeatureSet *set;
+	Fit		   *fit;
+	List	   *numbers,
+			   *categories;
+
+	PreventCommandIfReadOnly("echolon_refresh_features()");
+	PreventCommandIfParallelMode("echolon_refresh_features()");
+	PreventCommandDuringRecovery("echolon_refresh_features()");
+	set = feature_set_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	check_relation(set);
+	fitted_columns(set, &numbers, &categories);
+	fit = fit_relation(set->relid, numbers, categories);
+	fit_store(set->id, fit);
+	feature_store_touch(set->id, fit->rows);
+	CommandCounterIncrement();
+	if (OidIsValid(set->materialized_view))
+		execute_as_caller(psprintf("REFRESH MATERIALIZED VIEW %s", relation_name(set->materialized_view)));
+	ereport(NOTICE,
+			(errmsg("%s: %s%llu rows fitted", set->name,
+					OidIsValid(set->materialized_view) ? "materialized again, " : "",
+					(unsigned long long) fit->rows),
+			 numbers == NIL && categories == NIL && !OidIsValid(set->materialized_view) ?
+			 errdetail("It has nothing that is learned from the rows, so nothing changes.") : 0));
+	PG_RETURN_INT64((int64) fit->rows);
+}
+
+/* echolon_drop_features(name text) returns integer: how many features there were. */
+Datum
+echolon_drop_features(PG_FUNCTION_ARGS)
+{
+	FeatureSet *set;
+
+	PreventCommandIfReadOnly("echolon_drop_features()");
+	PreventCommandIfParallelMode("echolon_drop_features()");
+	PreventCommandDuringRecovery("echolon_drop_features()");
+	set = feature_set_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	if (OidIsValid(set->view))
+		execute_as_caller(psprintf("DROP VIEW %s", relation_name(set->view)));
+	if (OidIsValid(set->materialized_view))
+		execute_as_caller(psprintf("DROP MATERIALIZED VIEW %s", relation_name(set->materialized_view)));
+	feature_store_delete(set->id);
+	PG_RETURN_INT32(set->nfeatures);
+}
