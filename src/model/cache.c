@@ -1,14 +1,14 @@
 /*
  * cache.c
- *		Models loaded and checked once a backend.
+ *		Models, and what feature sets have fitted, loaded and checked once a backend.
  *
  * A model is found by the number of its version and the digest of its bytes.
  * Bytes of a version never change, so nothing has to be invalidated: a promotion,
- * a rollback or a restore shows in what store_lookup finds.
+ * a rollback or a restore shows in what store_lookup finds.  Fits likewise.
  *
- * Each model lives in a memory context of its own.  It is loaded under the
+ * Each object lives in a memory context of its own.  It is loaded under the
  * caller's context, where an error frees it, and moved under the cache's when it is
- * complete.  Whoever uses it pins it until a context of theirs goes away; models
+ * complete.  Whoever uses it pins it until a context of theirs goes away; objects
  * without pins are dropped, the least recently used first, until those
  * left fit echolon.model_cache.
  */
@@ -27,15 +27,16 @@
 
 typedef struct CacheKey
 {
-	int64		version_id;
+	int64		id;
 	uint8		digest[16];
+	int64		kind;			/* CacheKind; as wide as id, so that there is no padding to compare */
 } CacheKey;
 
 typedef struct CacheEntry
 {
 	CacheKey	key;			/* must be first: dynahash */
-	CachedModel *model;
-	MemoryContext context;		/* of the model */
+	void	   *object;
+	MemoryContext context;		/* of the object */
 	Size		size;
 	dlist_node	recent;			/* in recently_used */
 	dlist_head	pins;			/* of CachePin */
@@ -185,7 +186,7 @@ load_version(const ModelVersion *version)
 
 /* ---- the cache ---------------------------------------------------------------- */
 
-/* Drop models without pins, the least recently used first, until the rest fits. */
+/* Drop objects without pins, the least recently used first, until the rest fits. */
 static void
 shrink_cache(void)
 {
@@ -239,6 +240,74 @@ pin_entry(CacheEntry *entry, MemoryContext context)
 	MemoryContextRegisterResetCallback(context, &pin->callback);
 }
 
+static void
+create_cache(void)
+{
+	HASHCTL		control = {
+		.keysize = sizeof(CacheKey),
+		.entrysize = sizeof(CacheEntry)
+	};
+
+	if (cache_table != NULL)
+		return;
+	if (cache_context == NULL)
+		cache_context = AllocSetContextCreate(TopMemoryContext, "echolon cache",
+											  ALLOCSET_DEFAULT_SIZES);
+	control.hcxt = cache_context;
+	cache_table = hash_create("echolon cache", 16, &control,
+							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+static CacheKey
+cache_key(CacheKind kind, int64 id, const uint8 *digest)
+{
+	CacheKey	key = {.id = id, .kind = kind};
+
+	memcpy(key.digest, digest, sizeof(key.digest));
+	return key;
+}
+
+void *
+cache_find(CacheKind kind, int64 id, const uint8 *digest, MemoryContext context)
+{
+	CacheKey	key = cache_key(kind, id, digest);
+	CacheEntry *entry;
+
+	create_cache();
+	entry = hash_search(cache_table, &key, HASH_FIND, NULL);
+	if (entry == NULL)
+		return NULL;
+	dlist_move_head(&recently_used, &entry->recent);
+	pin_entry(entry, context);
+	shrink_cache();
+	return entry->object;
+}
+
+void
+cache_keep(CacheKind kind, int64 id, const uint8 *digest, void *object, MemoryContext own,
+		   MemoryContext context)
+{
+	CacheKey	key = cache_key(kind, id, digest);
+	CacheEntry *entry;
+
+	create_cache();
+
+	/* Nothing raises between the entry's creation and its completion. */
+	entry = hash_search(cache_table, &key, HASH_ENTER, NULL);
+	entry->object = object;
+	entry->context = own;
+	entry->size = MemoryContextMemAllocated(own, true);
+	dlist_init(&entry->pins);
+	dlist_push_head(&recently_used, &entry->recent);
+	cache_size += entry->size;
+	MemoryContextSetParent(own, cache_context);
+
+	pin_entry(entry, context);
+	shrink_cache();
+}
+
+/* ---- models of versions --------------------------------------------------------- */
+
 /* Say, once a version and backend, that a model has to be loaded for each statement. */
 static void
 warn_too_large(const ModelVersion *version, Size size)
@@ -258,55 +327,17 @@ warn_too_large(const ModelVersion *version, Size size)
 			 errhint("SET echolon.model_cache = '%zukB' keeps it.", kilobytes)));
 }
 
-static void
-create_cache(void)
-{
-	HASHCTL		control = {
-		.keysize = sizeof(CacheKey),
-		.entrysize = sizeof(CacheEntry)
-	};
-
-	if (cache_table != NULL)
-		return;
-	if (cache_context == NULL)
-		cache_context = AllocSetContextCreate(TopMemoryContext, "echolon model cache",
-											  ALLOCSET_DEFAULT_SIZES);
-	control.hcxt = cache_context;
-	cache_table = hash_create("echolon models", 16, &control,
-							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-}
-
 const CachedModel *
 cache_get(const ModelVersion *version, MemoryContext context)
 {
-	CacheKey	key;
-	CacheEntry *entry;
+	CachedModel *model = cache_find(CACHE_MODEL, version->version_id, version->digest, context);
+	MemoryContext own;
 
-	create_cache();
-	memset(&key, 0, sizeof(key));
-	key.version_id = version->version_id;
-	memcpy(key.digest, version->digest, sizeof(key.digest));
-	entry = hash_search(cache_table, &key, HASH_FIND, NULL);
-	if (entry == NULL)
-	{
-		CachedModel *model = load_version(version);
-		MemoryContext own = GetMemoryChunkContext(model);
-
-		warn_too_large(version, MemoryContextMemAllocated(own, true));
-
-		/* Nothing raises between the entry's creation and its completion. */
-		entry = hash_search(cache_table, &key, HASH_ENTER, NULL);
-		entry->model = model;
-		entry->context = own;
-		entry->size = MemoryContextMemAllocated(own, true);
-		dlist_init(&entry->pins);
-		dlist_push_head(&recently_used, &entry->recent);
-		cache_size += entry->size;
-		MemoryContextSetParent(own, cache_context);
-	}
-	else
-		dlist_move_head(&recently_used, &entry->recent);
-	pin_entry(entry, context);
-	shrink_cache();
-	return entry->model;
+	if (model != NULL)
+		return model;
+	model = load_version(version);
+	own = GetMemoryChunkContext(model);
+	warn_too_large(version, MemoryContextMemAllocated(own, true));
+	cache_keep(CACHE_MODEL, version->version_id, version->digest, model, own, context);
+	return model;
 }

@@ -166,7 +166,7 @@ model_define_gucs(void)
 							PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("echolon.model_cache",
-							"Memory in which a session keeps loaded models.",
+							"Memory in which a session keeps loaded models and what feature sets have fitted.",
 							"A model in use stays loaded whatever its size.",
 							&echolon_model_cache,
 							MODEL_CACHE_DEFAULT, 0, MAX_KILOBYTES,

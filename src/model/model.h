@@ -4,7 +4,7 @@
  *
  * The store's tables are private (no grants): C code checks the right first,
  * then reads them by index under the active snapshot, or writes them as the
- * extension's owner, in store.c and nowhere else.
+ * extension's owner, through table.c and nothing else.
  */
 #ifndef ECHOLON_MODEL_H
 #define ECHOLON_MODEL_H
@@ -148,9 +148,6 @@ extern const CachedModel *cache_load_bytes(const uint8 *bytes, size_t length, Me
 extern void model_define_gucs(void);
 extern int	echolon_max_memory;	/* kB; -1: the greater of maintenance_work_mem and 1 GB */
 extern size_t max_memory_bytes(void);
-
-/* Schema the extension's functions live in, and the one of its tables ("echolon"). */
-extern Oid	echolon_table_oid(const char *name);
 
 /* did-you-mean: the candidate nearest to name (Levenshtein), or NULL where none is near. */
 extern const char *closest_name(const char *name, const char *const *candidates, int n);

@@ -5,19 +5,14 @@
  * A right is 'predict', 'train' or 'own', each one containing those before it.
  * Superusers, the owner and the owner's members own; the rest is in grant_store.
  *
- * Roles are stored by name, because a dump must be restorable where they have other
- * numbers or are missing.  A name alone would pass a dropped role's models to the next
- * role of that name, so a stamp stands beside it: the identifier of the
- * cluster and the role's number there.  In that cluster both must match, and a role
- * that was dropped, made anew or renamed is nobody: its models are the superusers',
- * who give them on with echolon_reassign_models.  In another cluster, where the store
- * was restored, the name decides, until the next write stamps it.
+ * Roles are stored by name with a stamp beside it (table.h).  In the cluster where it was written
+ * both must match, and a role that was dropped, made anew or renamed is nobody:
+ * its models are the superusers', who give them on with echolon_reassign_models.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
 #include "access/skey.h"
-#include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -39,17 +34,10 @@ PG_FUNCTION_INFO_V1(echolon_reassign_models);
 
 /* ---- roles ------------------------------------------------------------------- */
 
-char *
-rights_stamp(Oid role)
-{
-	return psprintf(UINT64_FORMAT ":%u", GetSystemIdentifier(), role);
-}
-
 bool
 rights_role(const char *name, const char *stamp, Oid *role)
 {
-	char	   *here;
-	size_t		cluster;
+	Oid			stamped;
 
 	if (strcmp(name, PUBLIC_NAME) == 0)
 	{
@@ -60,10 +48,9 @@ rights_role(const char *name, const char *stamp, Oid *role)
 	if (!OidIsValid(*role))
 		return false;
 
-	/* Of this cluster: the number must be the same.  Of another: it says nothing. */
-	here = rights_stamp(*role);
-	cluster = strchr(here, ':') + 1 - here;
-	return strncmp(stamp, here, cluster) != 0 || strcmp(stamp, here) == 0;
+	/* Of this cluster: the number must be the same. */
+	stamped = stamp_number(STAMP_ROLE, stamp);
+	return !OidIsValid(stamped) || stamped == *role;
 }
 
 /* Has the current user the rights of a stored role? */
@@ -177,7 +164,7 @@ grantee_stamp(const char *role)
 {
 	if (strcmp(role, PUBLIC_NAME) == 0)
 		return pstrdup("");
-	return rights_stamp(get_role_oid(role, false));
+	return stamp_make(STAMP_ROLE, get_role_oid(role, false));
 }
 
 /* Set what a grantee may do with a model; 0 takes the row away. */
@@ -269,7 +256,7 @@ echolon_reassign_models(PG_FUNCTION_ARGS)
 	Snapshot	snapshot;
 	List	   *models;
 	ListCell   *cell;
-	char	   *stamp = rights_stamp(new_oid);
+	char	   *stamp = stamp_make(STAMP_ROLE, new_oid);
 	int			count = 0;
 
 	store_prevent("echolon_reassign_models()");

@@ -2,10 +2,8 @@
  * store.c
  *		The store of models read: who may see what, versions, bytes, samples.
  *
- * The tables are read by their indexes under the active snapshot, with table_open
- * and systable_beginscan: no plan, no permission that a caller would need,
- * the same in a parallel worker and on a standby.  The right to the model is checked first;
- * a model one may not see is said not to exist.  store_write.c writes.
+ * The tables are read by their indexes under the active snapshot (table.c).  The right to the
+ * model is checked first; a model one may not see is said not to exist.  store_write.c writes.
  */
 #include "postgres.h"
 
@@ -13,7 +11,6 @@
 #include "access/htup_details.h"
 #include "access/skey.h"
 #include "access/table.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -24,71 +21,12 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/varlena.h"
 
 #include "compat.h"
 #include "model/store.h"
 
 PG_FUNCTION_INFO_V1(echolon_export_model);
 PG_FUNCTION_INFO_V1(echolon_model_state);
-
-/* ---- scans --------------------------------------------------------------- */
-
-Oid
-echolon_table_oid(const char *name)
-{
-	Oid			namespace = get_namespace_oid("echolon", true);
-	Oid			relid = OidIsValid(namespace) ? get_relname_relid(name, namespace) : InvalidOid;
-
-	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("\"echolon.%s\" does not exist", name),
-				 errhint("The extension makes it: CREATE EXTENSION echolon.")));
-	return relid;
-}
-
-StoreScan
-store_scan(const char *table, const char *index, Snapshot snapshot, int nkeys, ScanKey keys)
-{
-	StoreScan	scan;
-
-	scan.table = table_open(echolon_table_oid(table), AccessShareLock);
-	scan.scan = systable_beginscan(scan.table, echolon_table_oid(index), true, snapshot,
-								   nkeys, keys);
-	return scan;
-}
-
-HeapTuple
-store_scan_next(StoreScan *scan)
-{
-	return systable_getnext(scan->scan);
-}
-
-void
-store_scan_end(StoreScan *scan)
-{
-	systable_endscan(scan->scan);
-	table_close(scan->table, AccessShareLock);
-}
-
-Datum
-store_column(StoreScan *scan, HeapTuple tuple, int column)
-{
-	bool		isnull;
-	Datum		datum = heap_getattr(tuple, column, RelationGetDescr(scan->table), &isnull);
-
-	if (isnull)
-		elog(ERROR, "unexpected null in column %d of \"%s\"", column,
-			 RelationGetRelationName(scan->table));
-	return datum;
-}
-
-char *
-store_text_column(StoreScan *scan, HeapTuple tuple, int column)
-{
-	return TextDatumGetCString(store_column(scan, tuple, column));
-}
 
 /* ---- models --------------------------------------------------------------- */
 
@@ -423,16 +361,10 @@ store_read_recipe(const ModelVersion *version)
 static double *
 read_numbers(const ModelVersion *version, Datum datum, int64 n, int64 *found)
 {
-	ArrayType  *array = DatumGetArrayTypeP(datum);
-	double	   *numbers;
+	double	   *numbers = store_array(datum, FLOAT8OID, sizeof(double), found);
 
-	*found = ARR_NDIM(array) == 0 ? 0 : ARR_DIMS(array)[0];
-	if (ARR_NDIM(array) > 1 || ARR_HASNULL(array) || ARR_ELEMTYPE(array) != FLOAT8OID ||
-		(n >= 0 && *found != n))
+	if (numbers == NULL || (n >= 0 && *found != n))
 		version_damaged(version, "The arrays of its held-out sample do not fit each other.");
-	numbers = palloc(sizeof(double) * (*found > 0 ? *found : 1));
-	if (*found > 0)
-		memcpy(numbers, ARR_DATA_PTR(array), sizeof(double) * *found);
 	return numbers;
 }
 
@@ -498,22 +430,6 @@ echolon_export_model(PG_FUNCTION_ARGS)
 	SET_VARSIZE(result, VARHDRSZ + version->length);
 	read_chunks(version, (uint8 *) VARDATA(result));
 	PG_RETURN_BYTEA_P(result);
-}
-
-/* The relation a stored name stands for; InvalidOid: there is none. */
-static Oid
-stored_relation(const char *name)
-{
-	char	   *copy = pstrdup(name);
-	List	   *parts;
-	Oid			namespace;
-
-	if (!SplitIdentifierString(copy, '.', &parts) || list_length(parts) != 2)
-		return InvalidOid;
-	namespace = get_namespace_oid(linitial(parts), true);
-	if (!OidIsValid(namespace))
-		return InvalidOid;
-	return get_relname_relid(lsecond(parts), namespace);
 }
 
 /* echolon.model_state(relation text, columns text[], target text) returns text */

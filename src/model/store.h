@@ -1,17 +1,14 @@
 /*
  * store.h
- *		What the files of this room share about the store: rows, locks, rights.
+ *		What the files of this room share about the store of models: rows, locks, rights.
  *
- * Other rooms use model.h.
+ * Other rooms use model.h; what is common to all private tables is in table.h.
  */
 #ifndef ECHOLON_STORE_H
 #define ECHOLON_STORE_H
 
-#include "access/genam.h"
-#include "access/skey.h"
-#include "utils/relcache.h"
-
 #include "model/model.h"
+#include "model/table.h"
 
 #define STORE_CHUNK			(8 * 1024 * 1024)	/* bytes of a row of chunk_store */
 #define STORE_EXPORT_MAX	(500 * 1024 * 1024) /* bytes of one datum; more cannot be dumped */
@@ -65,22 +62,6 @@ typedef struct StoredModel
 
 /* ---- reading (store.c) ---- */
 
-/* A scan of a private table by one of its indexes; keys name the table's columns. */
-typedef struct StoreScan
-{
-	Relation	table;
-	SysScanDesc scan;
-} StoreScan;
-
-extern StoreScan store_scan(const char *table, const char *index, Snapshot snapshot,
-							int nkeys, ScanKey keys);
-extern HeapTuple store_scan_next(StoreScan *scan);
-extern void store_scan_end(StoreScan *scan);
-
-/* A column that cannot be null. */
-extern Datum store_column(StoreScan *scan, HeapTuple tuple, int column);
-extern char *store_text_column(StoreScan *scan, HeapTuple tuple, int column);
-
 /* The model of this name as snapshot sees it, whoever may see it; false: there is none. */
 extern bool store_find_model(const char *model, Snapshot snapshot, StoredModel *found);
 extern List *store_all_models(Snapshot snapshot);	/* of StoredModel * */
@@ -100,47 +81,16 @@ extern _Noreturn void store_no_version(const StoredModel *model, int32 version,
 
 /* ---- writing (store_write.c) ---- */
 
-/* Refuse read-only and parallel transactions and standbys. */
-extern void store_prevent(const char *command);
-
 /*
  * Lock a model's name until the transaction ends, and find the model as it stands
  * then.  Raises what store_lookup raises, before it waits.
  */
 extern void store_lock_model(const char *model, ModelRight right, StoredModel *found);
 
-/*
- * Between begin and end the tables' owner runs, and SPI is connected.  Only constant
- * statements of this room are executed there.  An error restores the user with the
- * (sub)transaction.
- */
-typedef struct StoreUser
-{
-	Oid			user;
-	int			context;
-} StoreUser;
-
-extern StoreUser store_begin_write(void);
-extern void store_end_write(StoreUser before);
-
-/* One parameter of a statement. */
-typedef struct StoreValue
-{
-	Oid			type;
-	Datum		value;
-	bool		isnull;
-} StoreValue;
-
-/* Execute a statement that must change exactly one row. */
-extern void store_execute(const char *sql, int n, const StoreValue *values);
-
 /* ---- rights (rights.c) ---- */
 
 /* What the current user may do with a model (ModelRight); 0: not even know of it. */
 extern int	rights_of_model(const StoredModel *model, Snapshot snapshot);
-
-/* The cluster and the number of a role, to be stored beside its name. */
-extern char *rights_stamp(Oid role);
 
 /* "predict", "train", "own"; "none" for 0. */
 extern const char *rights_name(int right);

@@ -4,35 +4,22 @@
  *
  * Whoever writes holds a lock on the model's name until the end of the
  * transaction, so that versions are numbered one after the other, also where
- * two sessions train the first version of a name at once.  The name, not the model's
- * number, is locked, because a model that is not yet committed has no number
- * others could see.  After the lock, the store is looked at under a new snapshot.
- *
- * Rows are written by constant SQL statements through SPI, as the owner of the
- * tables.
+ * two sessions train the first version of a name at once.  After the lock, the store is
+ * looked at under a new snapshot.  Rows are written through table.c.
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "common/cryptohash.h"
-#include "common/hashfn.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
-#include "utils/timestamp.h"
 #include "utils/varlena.h"
 
 #include "compat.h"
@@ -43,204 +30,7 @@
 PG_FUNCTION_INFO_V1(echolon_activate);
 PG_FUNCTION_INFO_V1(echolon_drop_model);
 
-/* ---- who writes ------------------------------------------------------------ */
-
-void
-store_prevent(const char *command)
-{
-	PreventCommandIfReadOnly(command);
-	PreventCommandIfParallelMode(command);
-	PreventCommandDuringRecovery(command);
-}
-
-/* The owner of the private tables. */
-static Oid
-store_owner(void)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(echolon_table_oid("model_store")));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for table \"echolon.model_store\"");
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
-StoreUser
-store_begin_write(void)
-{
-	StoreUser	before;
-	Oid			owner = store_owner();
-
-	GetUserIdAndSecContext(&before.user, &before.context);
-	SetUserIdAndSecContext(owner, before.context | SECURITY_LOCAL_USERID_CHANGE);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	return before;
-}
-
-void
-store_end_write(StoreUser before)
-{
-	SPI_finish();
-	SetUserIdAndSecContext(before.user, before.context);
-}
-
-/* Raise that another transaction changed what this one's snapshot still shows unchanged. */
-static void
-serialization_failure(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-			 errmsg("could not serialize access due to concurrent update"),
-			 errdetail("Another session has changed the model."),
-			 errhint("The transaction might succeed if retried.")));
-}
-
-void
-store_execute(const char *sql, int n, const StoreValue *values)
-{
-	Oid		   *types = palloc(sizeof(Oid) * n);
-	Datum	   *datums = palloc(sizeof(Datum) * n);
-	char	   *nulls = palloc(n + 1);
-	int			result;
-
-	for (int i = 0; i < n; i++)
-	{
-		types[i] = values[i].type;
-		datums[i] = values[i].value;
-		nulls[i] = values[i].isnull ? 'n' : ' ';
-	}
-	nulls[n] = '\0';
-	result = SPI_execute_with_args(sql, n, types, datums, nulls, false, 0);
-	if (result < 0)
-		elog(ERROR, "could not write the store of models: %s", SPI_result_code_string(result));
-	/* Under the name's lock, only a snapshot older than the lock can miss a row. */
-	if (SPI_processed != 1)
-		serialization_failure();
-	pfree(types);
-	pfree(datums);
-	pfree(nulls);
-}
-
-/* What the last statement with RETURNING returned in one of its columns. */
-static int64
-returned_number(int column)
-{
-	bool		isnull;
-	Datum		datum = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
-
-	if (isnull)
-		elog(ERROR, "unexpected null from the store of models");
-	return SPI_gettypeid(SPI_tuptable->tupdesc, column) == INT8OID ?
-		DatumGetInt64(datum) : DatumGetInt32(datum);
-}
-
-static StoreValue
-value_text(const char *text)
-{
-	StoreValue	value = {TEXTOID, (Datum) 0, text == NULL};
-
-	if (text != NULL)
-		value.value = CStringGetTextDatum(text);
-	return value;
-}
-
-static StoreValue
-value_jsonb(Jsonb *jsonb)
-{
-	StoreValue	value = {JSONBOID, PointerGetDatum(jsonb), jsonb == NULL};
-
-	return value;
-}
-
-static StoreValue
-value_int8(int64 number)
-{
-	StoreValue	value = {INT8OID, Int64GetDatum(number), false};
-
-	return value;
-}
-
-static StoreValue
-value_int4(int32 number)
-{
-	StoreValue	value = {INT4OID, Int32GetDatum(number), false};
-
-	return value;
-}
-
-/* NaN is stored as NULL. */
-static StoreValue
-value_float8(double number)
-{
-	StoreValue	value = {FLOAT8OID, Float8GetDatum(number), isnan(number)};
-
-	return value;
-}
-
-static StoreValue
-value_now(void)
-{
-	StoreValue	value = {TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTimestamp()), false};
-
-	return value;
-}
-
-/* length bytes as a bytea. */
-static StoreValue
-value_bytes(const uint8 *bytes, Size length)
-{
-	bytea	   *copy = palloc(VARHDRSZ + length);
-	StoreValue	value = {BYTEAOID, PointerGetDatum(copy), false};
-
-	SET_VARSIZE(copy, VARHDRSZ + length);
-	memcpy(VARDATA(copy), bytes, length);
-	return value;
-}
-
-/* n numbers as float8[], without a Datum each; NULL where there are none to store. */
-static StoreValue
-value_numbers(const double *numbers, int64 n)
-{
-	StoreValue	value = {FLOAT8ARRAYOID, (Datum) 0, numbers == NULL};
-	Size		size;
-	ArrayType  *array;
-
-	if (numbers == NULL)
-		return value;
-	if (n < 0 || n > (int64) ((MaxAllocSize - ARR_OVERHEAD_NONULLS(1)) / sizeof(double)))
-		elog(ERROR, "held-out sample of " INT64_FORMAT " numbers is too large", n);
-	if (n == 0)
-	{
-		value.value = PointerGetDatum(construct_empty_array(FLOAT8OID));
-		return value;
-	}
-	size = ARR_OVERHEAD_NONULLS(1) + sizeof(double) * n;
-	array = palloc0(size);
-	SET_VARSIZE(array, size);
-	array->ndim = 1;
-	array->dataoffset = 0;
-	array->elemtype = FLOAT8OID;
-	ARR_DIMS(array)[0] = (int) n;
-	ARR_LBOUND(array)[0] = 1;
-	memcpy(ARR_DATA_PTR(array), numbers, sizeof(double) * n);
-	value.value = PointerGetDatum(array);
-	return value;
-}
-
 /* ---- locks ------------------------------------------------------------------ */
-
-/* Wait for whoever else changes the model of this name. */
-static void
-lock_name(const char *model)
-{
-	Oid			hash = hash_bytes((const unsigned char *) model, (int) strlen(model));
-
-	/* Two names of one hash wait for each other, and nothing worse. */
-	LockDatabaseObject(echolon_table_oid("model_store"), hash, 0, ExclusiveLock);
-}
 
 void
 store_lock_model(const char *model, ModelRight right, StoredModel *found)
@@ -255,7 +45,7 @@ store_lock_model(const char *model, ModelRight right, StoredModel *found)
 		store_check_right(found, right, snapshot);
 		UnregisterSnapshot(snapshot);
 		if (pass == 0)
-			lock_name(model);
+			store_lock_name("model_store", model);
 	}
 }
 
@@ -399,7 +189,7 @@ insert_model(const NewVersion *version, Oid user)
 	StoreValue	values[] = {
 		value_text(version->model),
 		value_text(GetUserNameFromId(user, false)),
-		value_text(rights_stamp(user)),
+		value_text(stamp_make(STAMP_ROLE, user)),
 		value_text(version->relation),
 		value_text(version->target),
 		value_text(version->task),
@@ -410,7 +200,7 @@ insert_model(const NewVersion *version, Oid user)
 				  " (model, owner, owner_stamp, relation, target, task, created_at)"
 				  " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
 				  lengthof(values), values);
-	return returned_number(1);
+	return store_returned(1);
 }
 
 /* Make room for a new active version; and stamp the owner of a model restored from elsewhere. */
@@ -421,9 +211,9 @@ update_model(const StoredModel *model)
 	Oid			owner;
 
 	if (rights_role(model->owner, model->owner_stamp, &owner) &&
-		strcmp(model->owner_stamp, rights_stamp(owner)) != 0)
+		strcmp(model->owner_stamp, stamp_make(STAMP_ROLE, owner)) != 0)
 	{
-		values[1] = value_text(rights_stamp(owner));
+		values[1] = value_text(stamp_make(STAMP_ROLE, owner));
 		store_execute("UPDATE echolon.model_store SET owner_stamp = $2"
 					  " WHERE id OPERATOR(pg_catalog.=) $1", 2, values);
 	}
@@ -517,8 +307,8 @@ insert_version(const NewVersion *version, int64 model_id, ArrayType *columns, co
 				  " FROM echolon.version_store s WHERE s.model_id OPERATOR(pg_catalog.=) $1"
 				  " RETURNING id, version",
 				  lengthof(values), values);
-	*version_id = returned_number(1);
-	return (int32) returned_number(2);
+	*version_id = store_returned(1);
+	return (int32) store_returned(2);
 }
 
 int32
@@ -537,7 +327,7 @@ store_add_version(const NewVersion *version)
 
 	store_prevent("model training");
 	columns = model_columns(version->bytes, version->length);
-	lock_name(version->model);
+	store_lock_name("model_store", version->model);
 	exists = check_name(version->model, version->relation, version->target, &model);
 	if (exists && strcmp(model.task, version->task) != 0)
 		ereport(ERROR,
@@ -556,12 +346,12 @@ store_add_version(const NewVersion *version)
 					n;
 
 		if (!store_find_model(version->model, GetTransactionSnapshot(), &older))
-			serialization_failure();
+			store_serialization_failure();
 		now = store_last_version(model.id, latest, &n);
 		then = store_last_version(model.id, GetTransactionSnapshot(), &n);
 		UnregisterSnapshot(latest);
 		if (now != then)
-			serialization_failure();
+			store_serialization_failure();
 	}
 
 	before = store_begin_write();

@@ -7,9 +7,8 @@
  * fn_extra, in two layers that are thrown away separately:
  *
  *	the model	by name: looked up again, with its rights, whenever the active snapshot or the user
- *				differs, because fn_extra lives as long as a transaction in PL/pgSQL and a promotion, a
- *				rollback or a grant may lie between two calls.  The model itself is kept as long as the
- *				digest of what is found is the same.
+ *				differs (lookup.h).  The model itself is kept as long as the digest of what is found is the
+ *				same.
  *				by bytes: kept while the argument is a constant, or the same stored value by its TOAST
  *				pointer, or the same bytes.
  *	the row type	compared at each call by (type, typmod, version of the type), because UNION ALL of
@@ -21,20 +20,18 @@
 
 #include "access/detoast.h"
 #include "access/htup_details.h"
-#include "access/xact.h"
 #include "common/shortest_dec.h"
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 #include "utils/typcache.h"
 
 #include "compat.h"
 #include "learn/metrics.h"
+#include "model/lookup.h"
 #include "predict/encoder_parts.h"
 
 /* Where the model comes from, what it predicts from, and what is asked for. */
@@ -57,19 +54,6 @@ typedef enum PredictOutput
 	OUTPUT_PROBA,				/* jsonb */
 	OUTPUT_PROBA_LABEL			/* float8 */
 } PredictOutput;
-
-/* All that decides what a lookup by name finds. */
-typedef struct LookupStamp
-{
-	TransactionId xmin,
-				xmax;
-	uint32		xcnt;
-	int32		subxcnt;		/* on a standby running transactions are here, not in xcnt */
-	CommandId	curcid;
-	SubTransactionId subtransaction;
-	uint64		completed;		/* transactions that had ended */
-	Oid			user;
-} LookupStamp;
 
 /* A call site's memory, in fn_extra; allocated in fn_mcxt. */
 typedef struct PredictState
@@ -182,25 +166,6 @@ predict_adopt(PredictState *state, const CachedModel *model, const char *name)
 
 /* ---- which model --------------------------------------------------------------- */
 
-static void
-predict_stamp(LookupStamp *stamp)
-{
-	memset(stamp, 0, sizeof(*stamp));	/* padding too: stamps are compared as bytes */
-	stamp->subtransaction = GetCurrentSubTransactionId();
-	stamp->user = GetUserId();
-	if (ActiveSnapshotSet())
-	{
-		Snapshot	snapshot = GetActiveSnapshot();
-
-		stamp->xmin = snapshot->xmin;
-		stamp->xmax = snapshot->xmax;
-		stamp->xcnt = snapshot->xcnt;
-		stamp->subxcnt = snapshot->subxcnt;
-		stamp->curcid = snapshot->curcid;
-		stamp->completed = snapshot->snapXactCompletionCount;
-	}
-}
-
 /* The model of that name as this statement sees it.  Raises what store_lookup raises. */
 static void
 predict_by_name(PredictState *state, text *name, int32 version)
@@ -211,11 +176,10 @@ predict_by_name(PredictState *state, text *name, int32 version)
 	char	   *wanted;
 	ModelVersion *found;
 
-	predict_stamp(&stamp);
+	lookup_stamp(&stamp);
 	same_name = state->model != NULL && state->name_length == length &&
 		memcmp(state->name, VARDATA_ANY(name), length) == 0;
-	if (same_name && state->version == version &&
-		memcmp(&state->stamp, &stamp, sizeof(stamp)) == 0)
+	if (same_name && state->version == version && lookup_same(&state->stamp, &stamp))
 		return;
 
 	wanted = text_to_cstring(name);
@@ -228,7 +192,7 @@ predict_by_name(PredictState *state, text *name, int32 version)
 		memcpy(state->digest, found->digest, sizeof(state->digest));
 	}
 	state->version = version;
-	memcpy(&state->stamp, &stamp, sizeof(stamp));	/* with its padding */
+	lookup_keep(&state->stamp, &stamp);
 	pfree(wanted);
 }
 
