@@ -3,8 +3,7 @@
  *		Types of columns, and how a value becomes what a feature is.
  *
  * A value is read from its datum by the switch on the type below any domain:
- * no function manager, no text form where the type has a number.  Calendar parts
- * come from PostgreSQL's own calendar, so they are what EXTRACT says.
+ * no function manager, no text form where the type has a number.
  */
 #include "postgres.h"
 
@@ -239,144 +238,30 @@ column_part_name(ColumnPart part)
 			return "day_of_year";
 		case PART_HOUR:
 			return "hour";
+		case PART_QUARTER:
+			return "quarter";
+		case PART_WEEK:
+			return "week";
+		case PART_WEEKEND:
+			return "is_weekend";
+		case PART_MONTH_START:
+			return "is_month_start";
+		case PART_MONTH_END:
+			return "is_month_end";
 	}
 	elog(ERROR, "unrecognized calendar part %d", (int) part);
 	return NULL;				/* keep compiler quiet */
 }
 
-/*
- * Seconds east of Greenwich at a moment (seconds since 2000-01-01 UTC) in a zone.
- *
- * A search in the zone's transitions for each value would cost more than all the rest.
- * Offsets are constant for months, so windows of 24 days are remembered; one that
- * holds a transition is used up to that only.
- */
-static int64
-zone_offset(pg_tz *zone, int64 moment)
-{
-	typedef struct OffsetWindow
-	{
-		pg_tz	   *zone;
-		int64		from;		/* offset holds for from <= moment < until */
-		int64		until;
-		int64		offset;
-	} OffsetWindow;
-
-#define OFFSET_WINDOW_BITS	21
-#define OFFSET_WINDOWS		1024	/* 68 years */
-	static OffsetWindow windows[OFFSET_WINDOWS];
-
-	int64		number = moment >> OFFSET_WINDOW_BITS;
-	OffsetWindow *window = &windows[(uint64) number % OFFSET_WINDOWS];
-	const int64 epoch = (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
-
-	if (window->zone != zone || moment < window->from || moment >= window->until)
-	{
-		int64		from = number * (INT64CONST(1) << OFFSET_WINDOW_BITS);
-		int64		until = from + (INT64CONST(1) << OFFSET_WINDOW_BITS);
-		pg_time_t	start = from + epoch;
-		pg_time_t	boundary;
-		long		before,
-					after;
-		int			before_dst,
-					after_dst;
-		int			found;
-
-		found = pg_next_dst_boundary(&start, &before, &before_dst, &boundary,
-									 &after, &after_dst, zone);
-		if (found == 1 && boundary - epoch <= moment)
-		{
-			/* behind a transition: the rare case, not remembered */
-			pg_time_t	when = moment + epoch;
-			struct pg_tm *tm = pg_localtime(&when, zone);
-
-			return tm == NULL ? 0 : tm->tm_gmtoff;
-		}
-		if (found < 0)
-			return 0;
-		window->zone = zone;
-		window->from = from;
-		window->until = found == 1 ? Min(until, (int64) boundary - epoch) : until;
-		window->offset = before;
-	}
-	return window->offset;
-}
-
 double
 column_part(ColumnKind kind, ColumnPart part, double raw, pg_tz *zone)
 {
-	/* one date is asked for several parts in a row */
-	static double day_known = NAN;
-	static int	year,
-				month,
-				day;
-	double		days;			/* since 2000-01-01 */
-	int			hour = 0;
-	int			julian;
+	int			value;
 
 	if (part == PART_VALUE || isnan(raw))
 		return raw;
-
-	if (kind == COLUMN_DATE)
-		days = raw;
-	else
-	{
-		int64		micros;
-		int64		whole;
-
-		/* also false for what int64 cannot hold */
-		if (!(raw >= (double) MIN_TIMESTAMP && raw < (double) END_TIMESTAMP))
-			return NAN;
-		micros = (int64) raw;
-		if (kind == COLUMN_TIMESTAMPTZ)
-		{
-			int64		seconds = micros / USECS_PER_SEC;
-
-			if (zone == NULL)
-				elog(ERROR, "calendar parts of a timestamptz need a time zone");
-			if (micros % USECS_PER_SEC < 0)
-				seconds--;
-			micros += zone_offset(zone, seconds) * USECS_PER_SEC;
-		}
-		whole = micros / USECS_PER_DAY;
-		micros -= whole * USECS_PER_DAY;
-		if (micros < 0)
-		{
-			micros += USECS_PER_DAY;
-			whole--;
-		}
-		hour = (int) (micros / USECS_PER_HOUR);
-		days = (double) whole;
-	}
-	if (part == PART_HOUR)
-		return kind == COLUMN_DATE ? NAN : hour;
-
-	if (!(days >= DATETIME_MIN_JULIAN - POSTGRES_EPOCH_JDATE &&
-		  days < DATE_END_JULIAN - POSTGRES_EPOCH_JDATE))
+	/* also false for what int64 cannot hold */
+	if (!(raw >= (double) MIN_TIMESTAMP && raw < (double) END_TIMESTAMP))
 		return NAN;
-	julian = (int) days + POSTGRES_EPOCH_JDATE;
-
-	if (part == PART_DAY_OF_WEEK)
-		return (j2day(julian) + 6) % 7;
-
-	if (days != day_known)
-	{
-		j2date(julian, &year, &month, &day);
-		day_known = days;
-	}
-	switch (part)
-	{
-		case PART_YEAR:
-			/* there is no year 0 */
-			return year > 0 ? year : year - 1;
-		case PART_MONTH:
-			return month;
-		case PART_DAY:
-			return day;
-		case PART_DAY_OF_YEAR:
-			return julian - date2j(year, 1, 1) + 1;
-		default:
-			elog(ERROR, "unrecognized calendar part %d", (int) part);
-			return NAN;			/* keep compiler quiet */
-	}
+	return calendar_part(kind, part, (int64) raw, zone, &value) ? value : NAN;
 }

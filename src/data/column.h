@@ -44,9 +44,18 @@ extern const char *column_label(const ColumnType *type, Datum datum, int *length
  */
 extern double column_part(ColumnKind kind, ColumnPart part, double raw, pg_tz *zone);
 
+/*
+ * The same of the value itself: a DateADT, a Timestamp or TimestampTz.  False where there is
+ * none: infinity, the hour of a date.  Parts that are true or false are 1 or 0.
+ */
+extern bool calendar_part(ColumnKind kind, ColumnPart part, int64 at, pg_tz *zone, int *value);
+
+/* The time zone of a name, as SET timezone knows it; raises for what is none. */
+extern pg_tz *calendar_zone(const char *name);
+
 /* Parts a column of this kind is expanded into: fills parts, returns how many (1 for VALUE). */
 extern int	column_parts(ColumnKind kind, ColumnPart *parts);
-/* "value" gives "", else "year", "month", "day", "day_of_week", "day_of_year", "hour". */
+/* "value" gives "", else "year", "month", "day", "day_of_week", … */
 extern const char *column_part_name(ColumnPart part);
 
 /* numeric to double in C: exact where the digits allow, correctly rounded. */

@@ -37,7 +37,12 @@ typedef enum ColumnPart
 	PART_DAY_OF_WEEK,			/* Monday 0 .. Sunday 6 */
 	PART_DAY_OF_YEAR,			/* 1 .. 366 */
 	PART_HOUR,					/* 0 .. 23; timestamps only */
-	PART_LAST = PART_HOUR
+	PART_LAST = PART_HOUR,		/* that a model may hold; the ones below are for views of features */
+	PART_QUARTER,				/* 1 .. 4 */
+	PART_WEEK,					/* ISO 8601, 1 .. 53 */
+	PART_WEEKEND,				/* Saturday, Sunday */
+	PART_MONTH_START,			/* the first day */
+	PART_MONTH_END				/* the last day */
 } ColumnPart;
 
 /* A source column: what a row must bring. */

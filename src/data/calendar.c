@@ -1,0 +1,190 @@
+/*
+ * calendar.c
+ *		Calendar parts of dates and timestamps.
+ *
+ * What EXTRACT says, from PostgreSQL's own calendar, at a fraction of its cost: features ask for
+ * several parts of the same day in a row, and for the zone's offset of moments near each other.
+ * Training, prediction and the functions echolon_year, echolon_month, … all come here.
+ */
+#include "postgres.h"
+
+#include "data/column.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+
+/*
+ * Seconds east of Greenwich at a moment (seconds since 2000-01-01 UTC) in a zone.
+ *
+ * A search in the zone's transitions for each value would cost more than all the rest.
+ * Offsets are constant for months, so windows of 24 days are remembered; one that
+ * holds a transition is used up to that only.
+ */
+static int64
+zone_offset(pg_tz *zone, int64 moment)
+{
+	typedef struct OffsetWindow
+	{
+		pg_tz	   *zone;
+		int64		from;		/* offset holds for from <= moment < until */
+		int64		until;
+		int64		offset;
+	} OffsetWindow;
+
+#define OFFSET_WINDOW_BITS	21
+#define OFFSET_WINDOWS		1024	/* 68 years */
+	static OffsetWindow windows[OFFSET_WINDOWS];
+
+	int64		number = moment >> OFFSET_WINDOW_BITS;
+	OffsetWindow *window = &windows[(uint64) number % OFFSET_WINDOWS];
+	const int64 epoch = (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
+
+	if (window->zone != zone || moment < window->from || moment >= window->until)
+	{
+		int64		from = number * (INT64CONST(1) << OFFSET_WINDOW_BITS);
+		int64		until = from + (INT64CONST(1) << OFFSET_WINDOW_BITS);
+		pg_time_t	start = from + epoch;
+		pg_time_t	boundary;
+		long		before,
+					after;
+		int			before_dst,
+					after_dst;
+		int			found;
+
+		found = pg_next_dst_boundary(&start, &before, &before_dst, &boundary,
+									 &after, &after_dst, zone);
+		if (found == 1 && boundary - epoch <= moment)
+		{
+			/* behind a transition: the rare case, not remembered */
+			pg_time_t	when = moment + epoch;
+			struct pg_tm *tm = pg_localtime(&when, zone);
+
+			return tm == NULL ? 0 : tm->tm_gmtoff;
+		}
+		if (found < 0)
+			return 0;
+		window->zone = zone;
+		window->from = from;
+		window->until = found == 1 ? Min(until, (int64) boundary - epoch) : until;
+		window->offset = before;
+	}
+	return window->offset;
+}
+
+/*
+ * The day of a moment, as a Julian day, and its hour; false for infinity and what no timestamp
+ * can be.
+ */
+static bool
+calendar_day(ColumnKind kind, int64 at, pg_tz *zone, int *julian, int *hour)
+{
+	int64		days = at;		/* since 2000-01-01 */
+
+	*hour = 0;
+	if (kind != COLUMN_DATE)
+	{
+		if (!IS_VALID_TIMESTAMP(at))
+			return false;
+		if (kind == COLUMN_TIMESTAMPTZ)
+		{
+			int64		seconds = at / USECS_PER_SEC;
+
+			if (zone == NULL)
+				elog(ERROR, "calendar parts of a timestamptz need a time zone");
+			if (at % USECS_PER_SEC < 0)
+				seconds--;
+			at += zone_offset(zone, seconds) * USECS_PER_SEC;
+		}
+		days = at / USECS_PER_DAY;
+		at -= days * USECS_PER_DAY;
+		if (at < 0)
+		{
+			at += USECS_PER_DAY;
+			days--;
+		}
+		*hour = (int) (at / USECS_PER_HOUR);
+	}
+
+	/* a zone may put the first moments of timestamps on the day before their calendar begins */
+	days += POSTGRES_EPOCH_JDATE;
+	if (days < DATETIME_MIN_JULIAN - 1 || days >= DATE_END_JULIAN)
+		return false;
+	*julian = (int) days;
+	return true;
+}
+
+bool
+calendar_part(ColumnKind kind, ColumnPart part, int64 at, pg_tz *zone, int *value)
+{
+	/* one date is asked for several parts in a row */
+	static int	known = 0;
+	static int	year,
+				month,
+				day;
+	int			julian,
+				hour;
+
+	if (!calendar_day(kind, at, zone, &julian, &hour))
+		return false;
+	if (julian != known || month == 0)
+	{
+		j2date(julian, &year, &month, &day);
+		known = julian;
+	}
+	switch (part)
+	{
+		case PART_YEAR:
+			/* there is no year 0 */
+			*value = year > 0 ? year : year - 1;
+			return true;
+		case PART_QUARTER:
+			*value = (month - 1) / 3 + 1;
+			return true;
+		case PART_MONTH:
+			*value = month;
+			return true;
+		case PART_WEEK:
+			*value = date2isoweek(year, month, day);
+			return true;
+		case PART_DAY:
+			*value = day;
+			return true;
+		case PART_DAY_OF_WEEK:
+			*value = (j2day(julian) + 6) % 7;
+			return true;
+		case PART_DAY_OF_YEAR:
+			*value = julian - date2j(year, 1, 1) + 1;
+			return true;
+		case PART_HOUR:
+			*value = hour;
+			return kind != COLUMN_DATE;
+		case PART_WEEKEND:
+			*value = (j2day(julian) + 6) % 7 >= 5;
+			return true;
+		case PART_MONTH_START:
+			*value = day == 1;
+			return true;
+		case PART_MONTH_END:
+			*value = day == day_tab[isleap(year)][month - 1];
+			return true;
+		case PART_VALUE:
+			break;
+	}
+	elog(ERROR, "unrecognized calendar part %d", (int) part);
+	return false;				/* keep compiler quiet */
+}
+
+pg_tz *
+calendar_zone(const char *name)
+{
+	pg_tz	   *zone = pg_tzset(name);
+
+	if (zone == NULL || !pg_tz_acceptable(zone))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time zone \"%s\" not recognized", name),
+				 errhint("Names are in pg_timezone_names, such as 'Europe/Berlin'.")));
+	return zone;
+}
