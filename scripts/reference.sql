@@ -13,19 +13,22 @@ FROM pg_depend AS d JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::reg
 WHERE e.extname = 'echolon' AND d.deptype = 'e';
 
 -- The functions by the room they belong to, in the order a reader meets them.
-CREATE TEMP TABLE chapters (place int, title text, pattern text);
+CREATE TEMP TABLE chapters (place int, title text, kinds text, pattern text);
 INSERT INTO chapters VALUES
-	(1, 'Training', '^echolon_(train_|parameters)'),
-	(2, 'Prediction', '^echolon_predict'),
-	(3, 'Evaluation', '^echolon_(metrics|classification_report|confusion_matrix|feature_importance|permutation_importance|evaluate|roc_curve|precision_recall_curve|calibration|residuals|learning_curve)$'),
-	(4, 'Aggregates', '^echolon_'),
-	(5, 'Models and rights', '^echolon_'),
-	(6, 'Used by the views', '.');
+	(1, 'Training', 'f', '^echolon_(train_|parameters|check_leakage)'),
+	(2, 'Prediction', 'f', '^echolon_predict'),
+	(3, 'Evaluation', 'f', '^echolon_(metrics|classification_report|confusion_matrix|feature_importance|permutation_importance|evaluate|roc_curve|precision_recall_curve|calibration|residuals|learning_curve)$'),
+	(4, 'Feature sets', 'f', '^echolon_(create_features|feature_|refresh_features|drop_features|features_at|frequency|label|percentile|bucket|standardize|minmax|robust|high_value)'),
+	(5, 'Features of windows', 'aw', '^echolon_(rolling|ewma|pct_change|difference)'),
+	(6, 'Features of a row', 'f', '^echolon_(temporal_features|year|quarter|month|week|day_|hour|is_|product|ratio|add|subtract|power|churn_|engagement_score)'),
+	(7, 'Aggregates', 'a', '^echolon_'),
+	(8, 'Models and rights', 'f', '^echolon_'),
+	(9, 'Used by the views', 'f', '.');
 
 CREATE TEMP VIEW functions AS
 SELECT p.oid, p.proname, n.nspname, p.prokind,
 	(SELECT min(place) FROM chapters
-	 WHERE p.proname ~ pattern AND (place = 4) = (p.prokind = 'a') AND (place = 6 OR n.nspname <> 'echolon')) AS chapter,
+	 WHERE p.proname ~ pattern AND strpos(kinds, p.prokind::text) > 0 AND (place = 9 OR n.nspname <> 'echolon')) AS chapter,
 	-- one argument a line where there are many; regclass and the like without a schema
 	format(E'%s(%s)', CASE WHEN n.nspname = 'echolon' THEN 'echolon.' ELSE '' END || p.proname,
 		CASE WHEN p.pronargs > 5 THEN E'\n    ' ELSE '' END
@@ -65,7 +68,7 @@ $$;
 SELECT coalesce(format(E'## %s\n', title), '') || string_agg(
 		format(E'\n### %s%s\n\n```\n%s\n```\nReturns %s.\n\n%s\n',
 			CASE WHEN nspname = 'echolon' THEN 'echolon.' ELSE '' END || proname,
-			CASE WHEN prokind = 'a' THEN ' (aggregate)' ELSE '' END, signature, returns,
+			CASE prokind WHEN 'a' THEN ' (aggregate)' WHEN 'w' THEN ' (window function)' ELSE '' END, signature, returns,
 			-- a sentence ends with a full stop
 			regexp_replace(comment, '([^.!?:;])$', '\1.')), '' ORDER BY proname COLLATE "C", signature COLLATE "C")
 FROM functions JOIN chapters ON chapter = place

@@ -1,0 +1,122 @@
+-- Feature sets against PostgreSQL's own windows; rights, zones, odd rows, one sort.
+\ir setup.psql
+SELECT * FROM no_plan();
+
+-- Two numbers and two categories; dates that are missing, that repeat, that jump; missing and odd values.
+CREATE TABLE base AS
+SELECT i AS id, 'g' || i % 7 AS grp, CASE WHEN i % 97 = 0 THEN NULL ELSE date '2023-01-01' + (i::int8 * 7919 % 400)::int END AS day,
+	CASE WHEN i % 13 = 0 THEN NULL ELSE (i::int8 * 104729 % 1009) / 7.0::float8 END AS x,
+	((i::int8 * 15485863 % 2003) / 10.0)::numeric(12, 3) AS n, (ARRAY['a', 'b', 'c', NULL])[1 + i % 4] AS cat
+FROM generate_series(1, 3000) AS i;
+ALTER TABLE base ADD PRIMARY KEY (id);
+
+SELECT ok((SELECT features FROM echolon_create_features('f', 'base', 'day', '{x,n}', '{cat}', '{grp}', rolling_windows => '{7,7 days,1 month}',
+		statistics => '{count,sum,mean,stddev,variance,min,max,first,last,median,slope,zscore}', lags => '{1,7}', min_periods => 1,
+		running => '{sum,mean,stddev}', families => '{temporal,rolling,interaction,categorical,business,polynomial,scaling,period}',
+		scalings => '{standard,minmax,robust,percentile,bucket}', encodings => '{frequency,label,onehot}')) > 100, 'a set of every family');
+
+-- How far two numbers are apart, as a share; NULL only with NULL.
+CREATE FUNCTION pg_temp.near(a float8, b float8) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+	SELECT CASE WHEN a IS NULL OR b IS NULL THEN a IS NULL AND b IS NULL
+		ELSE abs(a - b) <= 1e-9 * greatest(abs(a), abs(b), 1e-3) END
+$$;
+
+CREATE TEMP TABLE oracle AS
+SELECT id, day,
+	lag(x, 1) OVER w AS x_lag1, lag(n::float8, 7) OVER w AS n_lag7, x - lag(x) OVER w AS x_diff1, n / nullif(lag(n) OVER w, 0) - 1 AS n_pct1,
+	sum(x) OVER r7 AS sum7, avg(n) OVER r7 AS mean7, stddev_samp(x) OVER r7 AS stddev7, var_samp(n) OVER r7 AS variance7, min(x) OVER r7 AS min7,
+	max(n) OVER r7 AS max7, count(x) OVER r7 AS count7, regr_slope(n, id) OVER r7 AS slope7,
+	sum(x) OVER (w ROWS UNBOUNDED PRECEDING) AS cumsum, avg(n) OVER (w ROWS UNBOUNDED PRECEDING) AS expanding
+FROM base WHERE day IS NOT NULL
+WINDOW w AS (PARTITION BY grp ORDER BY day, id), r7 AS (PARTITION BY grp ORDER BY day, id ROWS 6 PRECEDING);
+
+SELECT is((SELECT count(*) FROM f), 3000::bigint, 'as many rows as the table');
+SELECT is((SELECT count(*) FROM f JOIN oracle USING (id) WHERE NOT (
+		pg_temp.near(f.x_lag1, oracle.x_lag1) AND pg_temp.near(f.n_lag7, oracle.n_lag7) AND pg_temp.near(f.x_diff1, oracle.x_diff1)
+		AND pg_temp.near(f.n_pct1, n_pct1::float8) AND pg_temp.near(x_roll7_sum, sum7) AND pg_temp.near(n_roll7_mean, mean7::float8)
+		AND pg_temp.near(x_roll7_stddev, stddev7) AND pg_temp.near(n_roll7_variance, variance7::float8) AND pg_temp.near(x_roll7_min, min7)
+		AND pg_temp.near(n_roll7_max, max7::float8) AND x_roll7_count = count7
+		AND (count7 = 0 OR pg_temp.near(x_cumsum, cumsum)) AND pg_temp.near(n_expanding_mean, expanding::float8))), 0::bigint,
+	'windows of rows, lags, changes and running sums agree with PostgreSQL''s');
+SELECT is((SELECT count(*) FROM f JOIN LATERAL (
+		SELECT avg(b.x) AS mean, count(b.x) AS n, percentile_cont(0.5) WITHIN GROUP (ORDER BY b.x) AS median, min(b.n)::float8 AS least
+		FROM base AS b WHERE b.grp = f.grp AND b.day > f.day - 7 AND (b.day, b.id) <= (f.day, f.id)) AS o ON true
+	WHERE f.day IS NOT NULL AND NOT (pg_temp.near(x_roll7d_mean, mean) AND pg_temp.near(x_roll7d_count, n) AND pg_temp.near(x_roll7d_median, median)
+		AND pg_temp.near(n_roll7d_min, least))), 0::bigint, 'windows of seven days, by row order');
+SELECT is((SELECT count(*) FROM f JOIN LATERAL (
+		SELECT avg(b.n)::float8 AS mean FROM base AS b WHERE b.grp = f.grp AND b.day >= f.day - interval '1 month' AND (b.day, b.id) <= (f.day, f.id)) AS o ON true
+	WHERE f.day IS NOT NULL AND NOT pg_temp.near(n_roll1m_mean, mean)), 0::bigint, 'windows of a month');
+SELECT is((SELECT count(*) FROM f WHERE day IS NULL AND num_nonnulls(x_lag1, x_roll7_mean, x_cumsum, n_roll7d_max, n_ytd, x_mom) > 0), 0::bigint, 'a row without a date has no windows');
+SELECT is((SELECT count(*) FROM f AS a JOIN (SELECT id, sum(n) OVER (PARTITION BY grp, date_part('year', day) ORDER BY day, id) AS ytd,
+		n / nullif(sum(n) OVER (PARTITION BY day), 0) AS share, rank() OVER (PARTITION BY day ORDER BY n DESC) AS place FROM base) AS o USING (id)
+	WHERE day IS NOT NULL AND NOT (pg_temp.near(n_ytd, ytd::float8) AND pg_temp.near(n_share, share::float8) AND n_rank = place)), 0::bigint, 'year to date, share and rank of the date');
+SELECT is((SELECT count(*) FROM f WHERE NOT (day IS NULL OR (day_month = extract(month FROM day) AND day_day_of_week = extract(isodow FROM day) - 1
+		AND day_week = extract(week FROM day)))), 0::bigint, 'calendar parts are EXTRACT''s');
+SELECT is((SELECT count(*) FROM f WHERE NOT (pg_temp.near(x_x_n, x * n::float8) AND pg_temp.near(x_per_n, x / nullif(n, 0)::float8) AND pg_temp.near(n_pow2, n::float8 ^ 2))), 0::bigint, 'products and ratios');
+SELECT is((SELECT count(*) FROM f JOIN (SELECT id, percent_rank() OVER (ORDER BY n) AS p FROM base) AS o USING (id) WHERE NOT pg_temp.near(n_percentile, p)), 0::bigint, 'percentiles are percent_rank()');
+SELECT is((SELECT count(*) FROM f WHERE NOT (cat_freq IS NOT DISTINCT FROM CASE WHEN cat IS NOT NULL THEN (SELECT count(*) FILTER (WHERE b.cat = f.cat) / count(b.cat)::float8 FROM base AS b) END
+	AND cat_is_a = (cat IS NOT DISTINCT FROM 'a')::int)) , 0::bigint, 'frequencies and one-hot');
+
+-- ---- one sort for all windows of all columns; a filter on the group reaches the table
+CREATE FUNCTION pg_temp.plan(query text) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE plan jsonb;
+BEGIN
+	EXECUTE 'EXPLAIN (FORMAT JSON, COSTS OFF) ' || query INTO plan;
+	RETURN plan;
+END
+$$;
+SELECT lives_ok($$SELECT echolon_create_features('one_sort', 'base', 'day', '{x,n}', '{cat,grp}', '{grp}', rolling_windows => '{7,30 days}', running => '{sum}')$$, 'two numbers and two categories');
+SELECT is((SELECT count(*) FROM jsonb_path_query(pg_temp.plan('SELECT * FROM one_sort'), '$.**."Node Type" ? (@ == "Sort" || @ == "Incremental Sort")')), 1::bigint, 'one sort');
+SELECT is((SELECT count(*) FROM jsonb_path_query(pg_temp.plan('SELECT * FROM one_sort'), '$.**."Node Type" ? (@ == "WindowAgg")')), 1::bigint, 'one WindowAgg');
+CREATE INDEX ON base (grp, day, id);
+ANALYZE base;
+SELECT ok(pg_temp.plan('SELECT * FROM one_sort WHERE grp = ''g3''')::text ~ '(Index|Filter|Recheck) Cond|Filter": "\(grp|grp = ''g3''', 'a filter on the group reaches the table');
+SELECT ok(jsonb_path_exists(pg_temp.plan('SELECT * FROM one_sort WHERE grp = ''g3'''), '$.** ? (@."Relation Name" == "base") ? (exists(@."Index Cond") || exists(@."Recheck Cond") || exists(@."Filter"))'), 'at the scan itself');
+
+-- ---- rights: the reader's own, of rows too
+CREATE ROLE echolon_reader;
+GRANT SELECT ON one_sort TO echolon_reader;
+SET ROLE echolon_reader;
+SELECT throws_ok('SELECT * FROM one_sort', '42501', NULL, 'a right to the view is none to the table');
+RESET ROLE;
+GRANT SELECT ON base TO echolon_reader;
+ALTER TABLE base ENABLE ROW LEVEL SECURITY;
+CREATE POLICY some ON base FOR SELECT TO echolon_reader USING (grp = 'g1');
+SET ROLE echolon_reader;
+SELECT results_eq('SELECT DISTINCT grp FROM one_sort', ARRAY['g1'], 'row-level security holds');
+SELECT is((SELECT count(*) FROM echolon.feature_sets WHERE feature_set IN ('one_sort', 'f')), 1::bigint, 'one sees the sets one may read');
+SELECT throws_ok($$SELECT echolon_refresh_features('one_sort')$$, '42501', NULL, 'only the owner refreshes');
+SELECT throws_ok($$SELECT echolon_drop_features('one_sort')$$, '42501', NULL, 'and drops');
+SELECT throws_like($$SELECT * FROM echolon_feature_summary('f')$$, '%does not exist%', 'what one may not read does not exist');
+RESET ROLE;
+ALTER TABLE base DISABLE ROW LEVEL SECURITY;
+
+-- ---- a zone that is fixed, over the change of the clocks
+SET TimeZone = 'Europe/Berlin';
+CREATE TABLE clock AS SELECT i AS id, timestamptz '2024-03-30 00:30+01' + i * interval '1 hour' AS at, i::float8 AS v FROM generate_series(0, 99) AS i;
+SELECT lives_ok($$SELECT echolon_create_features('clock_features', 'clock', 'at', '{v}', '{}', families => '{temporal,rolling}', rolling_windows => '{1 day,24 hours}', statistics => '{count}')$$, 'timestamptz');
+CREATE TEMP TABLE in_berlin AS SELECT *, extract(hour FROM at)::int AS berlin_hour FROM clock_features;
+SET TimeZone = 'America/New_York';
+SELECT is((SELECT count(*) FROM clock_features AS f JOIN in_berlin AS b USING (id) WHERE f.at_hour <> b.berlin_hour OR f.v_roll1d_count IS DISTINCT FROM b.v_roll1d_count), 0::bigint, 'the zone is the view''s, not the session''s');
+SELECT is((SELECT array_agg(v_roll1d_count ORDER BY id) FROM clock_features WHERE id IN (24, 40, 60)), ARRAY[25, 24, 25]::float8[], 'a day has 23 hours when the clocks change');
+SELECT is((SELECT array_agg(v_roll24h_count ORDER BY id) FROM clock_features WHERE id IN (24, 40, 60)), ARRAY[25, 25, 25]::float8[], '24 hours always 24');
+SET TimeZone = 'UTC';
+
+-- ---- many levels, new levels
+CREATE TABLE many AS SELECT i AS id, 'level ' || i % 100000 AS cat, date '2024-01-01' + i % 100 AS day, i::float8 AS v FROM generate_series(1, 200000) AS i;
+SELECT lives_ok($$SELECT echolon_create_features('many_features', 'many', 'day', '{v}', '{cat}', families => '{categorical}')$$, '100,000 levels');
+SELECT is((SELECT count(DISTINCT cat_code) FROM many_features), 100000::bigint, 'each with its code');
+INSERT INTO many VALUES (0, 'never seen', '2024-01-01', 1);
+SELECT results_eq('SELECT cat_freq, cat_code FROM many_features WHERE id = 0', 'SELECT 0::float8, NULL::int', 'a level never seen');
+
+-- ---- a set whose table lost its primary key order: content decides, every time the same
+CREATE TABLE keyless AS SELECT day, x, n FROM base;
+SELECT lives_ok($$SELECT echolon_create_features('keyless_features', 'keyless', 'day', '{x}', '{}', families => '{rolling}')$$, 'a table without a key');
+CREATE TEMP TABLE before AS SELECT * FROM keyless_features;
+CREATE TABLE shuffled AS SELECT * FROM keyless ORDER BY md5(x::text || n::text);
+TRUNCATE keyless;
+INSERT INTO keyless SELECT * FROM shuffled;
+SELECT is_empty('(SELECT * FROM keyless_features EXCEPT ALL SELECT * FROM before)', 'the order of rows on disk is of no importance');
+
+SELECT * FROM finish();
+ROLLBACK;
