@@ -7,6 +7,7 @@
 #   make test                   everything; installs what is missing on Debian and Ubuntu
 #   make unit                   the learner alone, under sanitizers, without a server
 #   make accuracy               scores against scikit-learn's on nine data sets
+#   make bench                  speed beside PostgreSQL's windows, pandas, DuckDB; bench/README.md
 #   make docs                   docs/reference.md from the COMMENTs
 #   make dist                   the release archive for PGXN
 #
@@ -90,6 +91,9 @@ unit:
 accuracy:
 	@$(here)scripts/accuracy
 
+bench:
+	@$(here)bench/run
+
 docs:
 	@$(here)scripts/make-reference
 
@@ -97,4 +101,4 @@ dist:
 	git archive --format=zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
 		-o $(EXTENSION)-$(EXTVERSION).zip HEAD
 
-.PHONY: demo demo-stop test unit accuracy docs dist prove_installcheck
+.PHONY: demo demo-stop test unit accuracy bench docs dist prove_installcheck

@@ -9,7 +9,7 @@ use Test::More;
 my $top = "$FindBin::RealBin/../..";
 chdir $top or die "$top: $!";
 
-my @scripts = grep { -f && !/\.(sql|sh)$/ } glob('scripts/*'), '.ci/run';
+my @scripts = grep { -f && !/\.(sql|sh)$/ } glob('scripts/*'), 'bench/run', '.ci/run';
 cmp_ok(scalar @scripts, '>=', 6, 'there are scripts');
 for my $script (@scripts)
 {
@@ -25,7 +25,7 @@ SKIP:
 
 # Without a PostgreSQL: every target is known, building says what to do.
 delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL PG_CONFIG)};
-for my $target (qw(demo demo-stop test unit accuracy docs dist))
+for my $target (qw(demo demo-stop test unit accuracy bench docs dist))
 {
 	my $said = qx(make -n $target PG_CONFIG=/nowhere/pg_config 2>&1);
 	is($?, 0, "make $target can be run without a PostgreSQL") or diag($said);
@@ -39,7 +39,7 @@ for my $target ('', 'install', 'installcheck')
 like(qx(scripts/private-server 2>&1), qr/create NAME/, 'private-server says how it is used');
 
 # What is tracked names no place of one machine.
-my @texts = grep { -f && !/\.csv$/ } glob('*.md *.json Makefile docs/* demo/* demo/data/*.md scripts/* .ci/* test/*/*');
+my @texts = grep { -f && !/\.csv$/ } glob('*.md *.json Makefile docs/* demo/* demo/data/*.md scripts/* .ci/* bench/* bench/results/* test/*/*');
 my @places;
 for my $file (@texts)
 {
