@@ -1,4 +1,4 @@
--- load.sql: the demo's three tables; run by psql in the folder demo/data.
+-- load.sql: the demo's tables; run by psql in the folder demo/data.
 \set QUIET on
 \set ON_ERROR_STOP on
 
@@ -120,5 +120,16 @@ CREATE TABLE sales (
 );
 \copy sales FROM 'texas_housing_sales.csv' CSV HEADER
 COMMENT ON TABLE sales IS 'Monthly home sales of 46 Texas cities, 2000-01 to 2015-07: texas_housing_sales, see demo/data/README.md';
+
+CREATE TABLE seed_sales (
+	id integer PRIMARY KEY,
+	date date,
+	revenue numeric,
+	category text,
+	engagement double precision,
+	last_purchase_days_ago integer
+);
+\copy seed_sales FROM 'seed_sales.csv' CSV HEADER
+COMMENT ON TABLE seed_sales IS 'Sales of two years, artificial: see demo/data/README.md';
 
 ANALYZE;

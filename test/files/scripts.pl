@@ -38,6 +38,13 @@ for my $target ('', 'install', 'installcheck')
 }
 like(qx(scripts/private-server 2>&1), qr/create NAME/, 'private-server says how it is used');
 
+SKIP:
+{
+	skip 'no python3 here', 1 if system('command -v python3 >/dev/null 2>&1') != 0;
+	is(system('bash', '-c', 'python3 demo/data/make_seed_sales.py | cmp - demo/data/seed_sales.csv'),
+		0, 'seed_sales.csv is what its generator makes');
+}
+
 # What is tracked names no place of one machine.
 my @texts = grep { -f && !/\.csv$/ } glob('*.md *.json Makefile docs/* demo/* demo/data/*.md scripts/* .ci/* bench/* bench/results/* test/*/*');
 my @places;
