@@ -26,6 +26,13 @@
 	object_aclcheck(NamespaceRelationId, nsp, role, mode)
 #endif
 
+/* 17: an interval can be infinite */
+#if PG_VERSION_NUM >= 170000
+#define interval_is_infinite(interval) INTERVAL_NOT_FINITE(interval)
+#else
+#define interval_is_infinite(interval) false
+#endif
+
 /* 18: pg_noreturn stands before the declaration, pg_attribute_noreturn() is gone */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn pg_attribute_noreturn()

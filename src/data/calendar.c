@@ -16,61 +16,55 @@
 #include "compat.h"
 
 /*
- * Seconds east of Greenwich at a moment (seconds since 2000-01-01 UTC) in a zone.
- *
  * A search in the zone's transitions for each value would cost more than all the rest.
- * Offsets are constant for months, so windows of 24 days are remembered; one that
- * holds a transition is used up to that only.
+ * Offsets are constant for months, so stretches of 24 days are remembered; what a
+ * transition leaves of one is remembered as well.
  */
-static int64
-zone_offset(pg_tz *zone, int64 moment)
+const ZoneStretch *
+zone_stretch(pg_tz *zone, int64 moment)
 {
-	typedef struct OffsetWindow
-	{
-		pg_tz	   *zone;
-		int64		from;		/* offset holds for from <= moment < until */
-		int64		until;
-		int64		offset;
-	} OffsetWindow;
+#define STRETCH_BITS	21		/* seconds: 24 days */
+#define STRETCHES		1024	/* 68 years */
+	static ZoneStretch stretches[STRETCHES];
 
-#define OFFSET_WINDOW_BITS	21
-#define OFFSET_WINDOWS		1024	/* 68 years */
-	static OffsetWindow windows[OFFSET_WINDOWS];
-
-	int64		number = moment >> OFFSET_WINDOW_BITS;
-	OffsetWindow *window = &windows[(uint64) number % OFFSET_WINDOWS];
+	int64		number = moment >> STRETCH_BITS;
+	ZoneStretch *stretch = &stretches[(uint64) number % STRETCHES];
 	const int64 epoch = (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
 
-	if (window->zone != zone || moment < window->from || moment >= window->until)
+	if (stretch->zone != zone || moment < stretch->from || moment >= stretch->until)
 	{
-		int64		from = number * (INT64CONST(1) << OFFSET_WINDOW_BITS);
-		int64		until = from + (INT64CONST(1) << OFFSET_WINDOW_BITS);
-		pg_time_t	start = from + epoch;
-		pg_time_t	boundary;
-		long		before,
-					after;
-		int			before_dst,
-					after_dst;
-		int			found;
+		ZoneStretch found = {
+			.zone = zone,
+			.from = number * (INT64CONST(1) << STRETCH_BITS)
+		};
 
-		found = pg_next_dst_boundary(&start, &before, &before_dst, &boundary,
-									 &after, &after_dst, zone);
-		if (found == 1 && boundary - epoch <= moment)
+		found.until = found.from + (INT64CONST(1) << STRETCH_BITS);
+		for (;;)
 		{
-			/* behind a transition: the rare case, not remembered */
-			pg_time_t	when = moment + epoch;
-			struct pg_tm *tm = pg_localtime(&when, zone);
+			pg_time_t	start = found.from + epoch;
+			pg_time_t	boundary;
+			long		before,
+						after;
+			int			before_dst,
+						after_dst;
+			int			transition;
 
-			return tm == NULL ? 0 : tm->tm_gmtoff;
+			transition = pg_next_dst_boundary(&start, &before, &before_dst, &boundary,
+											  &after, &after_dst, zone);
+			if (transition >= 0)
+				found.offset = before;
+			if (transition <= 0 || (int64) boundary - epoch >= found.until)
+				break;
+			if ((int64) boundary - epoch > moment)
+			{
+				found.until = (int64) boundary - epoch;
+				break;
+			}
+			found.from = (int64) boundary - epoch;
 		}
-		if (found < 0)
-			return 0;
-		window->zone = zone;
-		window->from = from;
-		window->until = found == 1 ? Min(until, (int64) boundary - epoch) : until;
-		window->offset = before;
+		*stretch = found;
 	}
-	return window->offset;
+	return stretch;
 }
 
 /*
@@ -95,7 +89,7 @@ calendar_day(ColumnKind kind, int64 at, pg_tz *zone, int *julian, int *hour)
 				elog(ERROR, "calendar parts of a timestamptz need a time zone");
 			if (at % USECS_PER_SEC < 0)
 				seconds--;
-			at += zone_offset(zone, seconds) * USECS_PER_SEC;
+			at += zone_stretch(zone, seconds)->offset * USECS_PER_SEC;
 		}
 		days = at / USECS_PER_DAY;
 		at -= days * USECS_PER_DAY;

@@ -20,13 +20,6 @@
 
 #include "compat.h"
 
-/* interval became able to be infinite with PostgreSQL 17, and the macro came with it */
-#ifdef INTERVAL_NOT_FINITE
-#define interval_is_infinite(i) INTERVAL_NOT_FINITE(i)
-#else
-#define interval_is_infinite(i) false
-#endif
-
 bool
 column_type_resolve(Oid typid, ColumnType *type)
 {

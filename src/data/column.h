@@ -58,6 +58,21 @@ extern int	column_parts(ColumnKind kind, ColumnPart *parts);
 /* "value" gives "", else "year", "month", "day", "day_of_week", … */
 extern const char *column_part_name(ColumnPart part);
 
+/*
+ * A stretch of time, in seconds since 2000-01-01 UTC, in which a zone's offset from Greenwich does not
+ * change: from <= moment < until.  offset: seconds east.  It is not the whole of the time it holds.
+ */
+typedef struct ZoneStretch
+{
+	pg_tz	   *zone;
+	int64		from;
+	int64		until;
+	int64		offset;
+} ZoneStretch;
+
+/* The stretch of a moment; valid until the next call. */
+extern const ZoneStretch *zone_stretch(pg_tz *zone, int64 moment);
+
 /* numeric to double in C: exact where the digits allow, correctly rounded. */
 extern double numeric_to_double(Datum datum);
 
