@@ -6,7 +6,7 @@
  * The results are PostgreSQL's own, of "timestamp - interval" and date_trunc, without their way
  * through broken-down time for each row.  A date or timestamp without time zone needs no more than
  * a subtraction for days, and a calendar for months.  With a time zone a time becomes local, is moved, and
- * becomes a moment again: by offsets that column.c remembers, and by PostgreSQL's rule for
+ * becomes a moment again: by offsets that calendar.c remembers, and by PostgreSQL's rule for
  * skipped and repeated hours within a day of a change of the clocks.
  */
 #include "postgres.h"

@@ -35,7 +35,8 @@ typedef enum RollingStat
 typedef enum RollingExtent
 {
 	ROLLING_ROWS,				/* so many rows */
-	ROLLING_SPAN,				/* rows whose time is at least that of the last row - span, by row order */
+	ROLLING_SPAN,				/* rows whose time is later than that of the last row - span, by row order: 7 days of a
+								 * daily series are 7 rows */
 	ROLLING_EXPANDING,			/* all rows up to here */
 	ROLLING_YEAR,				/* all rows of the last row's calendar year up to here (year to date) */
 	ROLLING_QUARTER,

@@ -282,13 +282,6 @@ term_extent(const TermText *term, int first, int last, RollingTerm *result)
 		result->extent = ROLLING_SPAN;
 		result->span = term_span(term, first, last, result->stat < ROLLING_LAG ?
 								 "For all rows up to the current one write expanding." : NULL);
-
-		/*
-		 * The engine keeps rows from at - span on.  Seven days of a daily series are seven rows, not
-		 * eight (pandas has it so as well): what is exactly seven days old is no longer in the window.
-		 */
-		if (result->stat < ROLLING_LAG)
-			result->span.micros--;
 	}
 }
 

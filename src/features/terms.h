@@ -9,7 +9,7 @@
  *		option	:= end 1 | min_periods 3 | alpha 0.3 | unadjusted
  *
  * Words in any case.  A window of 7 days holds the rows after at - 7 days, so seven of a daily series, as
- * a window of 7 rows does; its span in RollingTerm is a microsecond less.  "lag 7 days" is exactly 7 days.
+ * a window of 7 rows does (pandas has it so as well).  "lag 7 days" is exactly 7 days.
  * "mean 7 end 1 min_periods 1" is the mean of the seven rows before the current one,
  * or of as many as there are.  min_periods is the number of rows for windows of rows, else 1; count is
  * never NULL unless min_periods is given.  lag, diff, pct_change and value have no min_periods.
