@@ -231,6 +231,8 @@ column_part_name(ColumnPart part)
 			return "day_of_year";
 		case PART_HOUR:
 			return "hour";
+		case PART_TARGET_MEAN:
+			return "target";
 		case PART_QUARTER:
 			return "quarter";
 		case PART_WEEK:

@@ -55,7 +55,7 @@ extern pg_tz *calendar_zone(const char *name);
 
 /* Parts a column of this kind is expanded into: fills parts, returns how many (1 for VALUE). */
 extern int	column_parts(ColumnKind kind, ColumnPart *parts);
-/* "value" gives "", else "year", "month", "day", "day_of_week", … */
+/* "value" gives "", else "year", "month", "day", "day_of_week", …, "target". */
 extern const char *column_part_name(ColumnPart part);
 
 /*

@@ -104,6 +104,7 @@ model_file_seal(uint8_t *bytes, size_t length)
 /* What a model's sections hold, counted once. */
 typedef struct FormatPlan
 {
+	uint32_t	version;
 	FormatSection section[FORMAT_NSECTIONS];
 	size_t		length;			/* of all bytes; SIZE_MAX where they do not add up */
 	size_t		nstrings;
@@ -154,15 +155,29 @@ count_thresholds(const LearnModel *learn)
 	return n;
 }
 
+/* Means of all target-encoded features. */
+static uint64_t
+count_means(const ModelFile *file)
+{
+	uint64_t	n = 0;
+
+	for (uint32_t f = 0; f < file->nfeatures; f++)
+		if (file->features[f].part == PART_TARGET_MEAN)
+			n += model_nmeans(file->columns[file->features[f].column].ncategories);
+	return n;
+}
+
 /* Where each section begins and how long it is. */
 static void
 plan_sections(const ModelFile *file, FormatPlan *plan)
 {
 	const LearnModel *learn = &file->learn;
 	uint64_t	nupper = 0,
-				ncounts = 0;
+				ncounts = 0,
+				nmeans = count_means(file);
 
 	memset(plan, 0, sizeof(*plan));
+	plan->version = nmeans == 0 ? 1 : MODEL_FORMAT_VERSION;
 	plan_string(plan, file->target);
 	for (uint32_t i = 0; i < file->nlabels; i++)
 		plan_string(plan, file->labels[i]);
@@ -182,7 +197,7 @@ plan_sections(const ModelFile *file, FormatPlan *plan)
 			nupper += file->stats[f].nbins;
 	}
 
-	plan->length = sizeof(FormatHeader) + sizeof(plan->section);
+	plan->length = sizeof(FormatHeader) + format_nsections(plan->version) * sizeof(FormatSection);
 	plan_section(plan, SECTION_GENERAL, 1, sizeof(FormatGeneral));
 	plan_section(plan, SECTION_STRINGS, plan->nstrings, sizeof(FormatString));
 	plan_section(plan, SECTION_TEXT, plan->ntext, 1);
@@ -204,6 +219,8 @@ plan_sections(const ModelFile *file, FormatPlan *plan)
 				 sizeof(double) * (learn->nclasses > 0 ? learn->nclasses : 1));
 	plan_section(plan, SECTION_GAIN, learn->nfeatures, sizeof(double));
 	plan_section(plan, SECTION_SPLITS, learn->nfeatures, sizeof(uint64_t));
+	if (plan->version > 1)
+		plan_section(plan, SECTION_MEANS, nmeans, sizeof(double));
 
 	/* A string's place has 32 bits. */
 	if (plan->ntext > UINT32_MAX)
@@ -287,7 +304,8 @@ write_schema(const ModelFile *file, const FormatPlan *plan, uint8_t *bytes)
 	for (uint32_t f = 0; f < file->nfeatures; f++)
 	{
 		features[f].column = file->features[f].column;
-		features[f].part = file->features[f].part;
+		features[f].part = (uint16_t) file->features[f].part;
+		features[f].label = (uint16_t) file->features[f].label;
 		write_string(&writer, file->features[f].name);
 	}
 }
@@ -349,6 +367,25 @@ write_thresholds(const ModelFile *file, const FormatPlan *plan, uint8_t *bytes)
 	}
 }
 
+/* The means of the target-encoded features, one behind the other. */
+static void
+write_means(const ModelFile *file, const FormatPlan *plan, uint8_t *bytes)
+{
+	double	   *means = section_start(plan, bytes, SECTION_MEANS);
+
+	for (uint32_t f = 0; f < file->nfeatures; f++)
+	{
+		const ModelFeature *feature = &file->features[f];
+		uint64_t	n;
+
+		if (feature->part != PART_TARGET_MEAN)
+			continue;
+		n = model_nmeans(file->columns[feature->column].ncategories);
+		memcpy(means, feature->means, n * sizeof(double));
+		means += n;
+	}
+}
+
 void
 model_file_write(const ModelFile *file, uint8_t *bytes)
 {
@@ -361,10 +398,10 @@ model_file_write(const ModelFile *file, uint8_t *bytes)
 	memset(bytes, 0, plan.length);
 
 	memcpy(header->magic, FORMAT_MAGIC, sizeof(header->magic));
-	header->version = MODEL_FORMAT_VERSION;
+	header->version = plan.version;
 	header->length = plan.length;
-	header->nsections = FORMAT_NSECTIONS;
-	memcpy(bytes + sizeof(FormatHeader), plan.section, sizeof(plan.section));
+	header->nsections = format_nsections(plan.version);
+	memcpy(bytes + sizeof(FormatHeader), plan.section, header->nsections * sizeof(FormatSection));
 
 	general = section_start(&plan, bytes, SECTION_GENERAL);
 	general->task = file->task;
@@ -395,6 +432,8 @@ model_file_write(const ModelFile *file, uint8_t *bytes)
 	write_section(&plan, bytes, SECTION_LEAF_TABLE, learn->leaf_table);
 	write_section(&plan, bytes, SECTION_GAIN, learn->gain);
 	write_section(&plan, bytes, SECTION_SPLITS, learn->splits);
+	if (plan.version > 1)
+		write_means(file, &plan, bytes);
 
 	model_file_seal(bytes, plan.length);
 }

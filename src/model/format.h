@@ -27,7 +27,7 @@ typedef enum ColumnKind
 	COLUMN_TIMESTAMPTZ
 } ColumnKind;
 
-/* What of a column a feature is: itself, or a calendar part of a date. */
+/* What of a column a feature is: itself, a calendar part of a date, or a number its level stands for. */
 typedef enum ColumnPart
 {
 	PART_VALUE = 0,
@@ -37,8 +37,9 @@ typedef enum ColumnPart
 	PART_DAY_OF_WEEK,			/* Monday 0 .. Sunday 6 */
 	PART_DAY_OF_YEAR,			/* 1 .. 366 */
 	PART_HOUR,					/* 0 .. 23; timestamps only */
-	PART_LAST = PART_HOUR,		/* that a model may hold; the ones below are for views of features */
-	PART_QUARTER,				/* 1 .. 4 */
+	PART_LAST = PART_HOUR,		/* of the calendar parts that a model may hold */
+	PART_TARGET_MEAN,			/* of a category: the target's smoothed mean in its level */
+	PART_QUARTER,				/* 1 .. 4; from here on for views of features only */
 	PART_WEEK,					/* ISO 8601, 1 .. 53 */
 	PART_WEEKEND,				/* Saturday, Sunday */
 	PART_MONTH_START,			/* the first day */
@@ -61,10 +62,20 @@ typedef struct ModelColumn
 /* A feature: a column, or a part of one.  Number f is feature f of the LearnModel. */
 typedef struct ModelFeature
 {
-	const char *name;			/* "carat", "order_date_month" */
+	const char *name;			/* "carat", "order_date_month", "region_target" */
 	uint32_t	column;
 	uint32_t	part;			/* ColumnPart */
+	uint32_t	label;			/* PART_TARGET_MEAN of a classification: the class whose share it is */
+	const double *means;		/* PART_TARGET_MEAN: [model_nmeans(ncategories)]; else NULL */
 } ModelFeature;
+
+/*
+ * Means of a target-encoded column: one a category, in the order of the codes, then that of a level
+ * which is not in the dictionary, then that of a missing value.
+ */
+#define model_nmeans(ncategories)		((uint64_t) (ncategories) + 2)
+#define model_mean_unknown(ncategories) (ncategories)
+#define model_mean_missing(ncategories) ((ncategories) + 1)
 
 typedef struct ModelFile
 {
@@ -83,7 +94,11 @@ typedef struct ModelFile
 	LearnModel	learn;
 } ModelFile;
 
-#define MODEL_FORMAT_VERSION 1
+/*
+ * Version 1 has no target-encoded features, and models without them are written in it still: the
+ * same training gives the same bytes.  Both are read.
+ */
+#define MODEL_FORMAT_VERSION 2
 
 /* Bytes model_file_write will fill; SIZE_MAX where they do not add up. */
 extern size_t model_file_size(const ModelFile *file);

@@ -26,6 +26,7 @@ typedef struct Reader
 	const LearnEnv *env;
 	const uint8_t *bytes;
 	size_t		length;
+	uint32_t	nsections;		/* of its version; the others are empty */
 	FormatSection section[FORMAT_NSECTIONS];
 	const FormatGeneral *general;
 	const char **strings;		/* all, in the order of the file */
@@ -79,7 +80,8 @@ static const uint32_t element_size[FORMAT_NSECTIONS] = {
 	sizeof(FormatGeneral), sizeof(FormatString), 1, sizeof(FormatColumn), sizeof(FormatFeature),
 	sizeof(FormatStats), sizeof(double), sizeof(uint64_t), sizeof(LearnFeature), sizeof(double),
 	sizeof(double), sizeof(uint64_t), sizeof(LearnNode), sizeof(float), sizeof(uint64_t),
-	sizeof(uint64_t), sizeof(uint32_t), sizeof(double), sizeof(double), sizeof(uint64_t)
+	sizeof(uint64_t), sizeof(uint32_t), sizeof(double), sizeof(double), sizeof(uint64_t),
+	sizeof(double)
 };
 
 static bool
@@ -92,17 +94,20 @@ read_header(Reader *reader)
 	if (reader->length < sizeof(header->magic) ||
 		memcmp(header->magic, FORMAT_MAGIC, sizeof(header->magic)) != 0)
 		return damaged(reader, "these are not the bytes of an Echolon model");
-	if (reader->length < sizeof(FormatHeader) + sizeof(reader->section))
+	if (reader->length < sizeof(FormatHeader))
 		return damaged(reader, "it ends after %zu bytes, within its header", reader->length);
-	if (header->version != MODEL_FORMAT_VERSION)
-		return damaged(reader, "its format has version %u, and this Echolon reads version %d",
+	if (header->version < 1 || header->version > MODEL_FORMAT_VERSION)
+		return damaged(reader, "its format has version %u, and this Echolon reads versions 1 to %d",
 					   header->version, MODEL_FORMAT_VERSION);
+	reader->nsections = format_nsections(header->version);
+	if (reader->length < sizeof(FormatHeader) + reader->nsections * sizeof(FormatSection))
+		return damaged(reader, "it ends after %zu bytes, within its header", reader->length);
 	if (header->length != reader->length)
 		return damaged(reader, "it has %zu bytes and says it has %llu", reader->length,
 					   (unsigned long long) header->length);
 	if (header->checksum != format_checksum(reader->env, reader->bytes, reader->length))
 		return damaged(reader, "its checksum is wrong");
-	if (header->nsections != FORMAT_NSECTIONS || header->reserved != 0)
+	if (header->nsections != reader->nsections || header->reserved != 0)
 		return damaged(reader, "its header is wrong");
 	return true;
 }
@@ -120,10 +125,11 @@ zero_bytes(const uint8_t *p, size_t n)
 static bool
 read_sections(Reader *reader)
 {
-	size_t		end = sizeof(FormatHeader) + sizeof(reader->section);
+	size_t		end = sizeof(FormatHeader) + reader->nsections * sizeof(FormatSection);
 
-	memcpy(reader->section, reader->bytes + sizeof(FormatHeader), sizeof(reader->section));
-	for (uint32_t i = 0; i < FORMAT_NSECTIONS; i++)
+	memcpy(reader->section, reader->bytes + sizeof(FormatHeader),
+		   reader->nsections * sizeof(FormatSection));
+	for (uint32_t i = 0; i < reader->nsections; i++)
 	{
 		const FormatSection *section = &reader->section[i];
 		size_t		next;
@@ -293,9 +299,33 @@ part_fits(uint32_t kind, uint32_t part)
 {
 	if (part == PART_VALUE)
 		return true;
+	if (part == PART_TARGET_MEAN)
+		return kind == COLUMN_CATEGORY;
 	if (kind == COLUMN_NUMBER || kind == COLUMN_CATEGORY || part > PART_LAST)
 		return false;
 	return part != PART_HOUR || kind != COLUMN_DATE;
+}
+
+/*
+ * The means of a target-encoded feature, of which *nmeans are left in the section at *means.
+ * Of a class they are shares.
+ */
+static bool
+read_means(Reader *reader, const double **means, uint64_t *nmeans, uint32_t ncategories, uint32_t f)
+{
+	uint64_t	n = model_nmeans(ncategories);
+	bool		shares = reader->general->nclasses > 0;
+
+	if (n > *nmeans)
+		return damaged(reader, "feature %u has %llu means of %llu", f, (unsigned long long) *nmeans,
+					   (unsigned long long) n);
+	for (uint64_t i = 0; i < n; i++)
+		if (!isfinite((*means)[i]) || (shares && !((*means)[i] >= 0 && (*means)[i] <= 1)))
+			return damaged(reader, "mean %llu of feature %u is wrong", (unsigned long long) i, f);
+	check_cancel(reader, n);
+	*means += n;
+	*nmeans -= n;
+	return true;
 }
 
 /* What each feature is, for people and for the learner. */
@@ -306,10 +336,15 @@ read_features(Reader *reader, const char *const **strings, ModelFile *file)
 	const LearnFeature *learn = section_data(reader, SECTION_LEARN_FEATURES);
 	const double *thresholds = section_data(reader, SECTION_THRESHOLDS);
 	uint64_t	nthresholds = section_length(reader, SECTION_THRESHOLDS) / sizeof(double);
+	const double *means = section_data(reader, SECTION_MEANS);
+	uint64_t	nmeans = section_length(reader, SECTION_MEANS) / sizeof(double);
 	uint32_t	n = reader->general->nfeatures;
 	uint64_t	first = 0;
 	ModelFeature *features;
 
+	/* without means it would have been written in version 1 */
+	if (reader->nsections >= SECTION_MEANS && nmeans == 0)
+		return damaged(reader, "it has no means of target-encoded features");
 	if (!expect_count(reader, SECTION_FEATURES, n, "features") ||
 		!expect_count(reader, SECTION_LEARN_FEATURES, n, "features of the learner"))
 		return false;
@@ -321,6 +356,7 @@ read_features(Reader *reader, const char *const **strings, ModelFile *file)
 		features[f].name = *(*strings)++;
 		features[f].column = source[f].column;
 		features[f].part = source[f].part;
+		features[f].label = source[f].label;
 		if (source[f].column >= file->ncolumns)
 			return damaged(reader, "feature %u is made of column %u of %u", f, source[f].column,
 						   file->ncolumns);
@@ -328,8 +364,17 @@ read_features(Reader *reader, const char *const **strings, ModelFile *file)
 		if (!part_fits(column->kind, source[f].part))
 			return damaged(reader, "feature %u is part %u of a column of kind %u", f,
 						   source[f].part, column->kind);
-
-		if (column->kind == COLUMN_CATEGORY)
+		if (source[f].label > 0 &&
+			(source[f].part != PART_TARGET_MEAN || source[f].label >= reader->general->nclasses))
+			return damaged(reader, "feature %u is of class %u of %u", f, source[f].label,
+						   reader->general->nclasses);
+		if (source[f].part == PART_TARGET_MEAN)
+		{
+			features[f].means = means;
+			if (!read_means(reader, &means, &nmeans, column->ncategories, f))
+				return false;
+		}
+		else if (column->kind == COLUMN_CATEGORY)
 		{
 			if (learn[f].kind != LEARN_CATEGORY || learn[f].nvalues != column->ncategories ||
 				learn[f].first_threshold != 0)
@@ -351,6 +396,8 @@ read_features(Reader *reader, const char *const **strings, ModelFile *file)
 	}
 	if (first != nthresholds)
 		return damaged(reader, "there are thresholds of no feature");
+	if (nmeans != 0)
+		return damaged(reader, "there are means of no feature");
 	file->nfeatures = n;
 	file->features = features;
 	file->learn.nfeatures = n;

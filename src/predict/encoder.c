@@ -55,6 +55,7 @@ encoder_begin(const CachedModel *model, const char *name, MemoryContext context)
 	Size		size = mul_size(sizeof(uint32), Max(file->nfeatures, 1));
 	uint32	   *features = palloc(size);
 	uint32	   *parts = palloc(size);
+	const double **means = palloc(mul_size(sizeof(double *), Max(file->nfeatures, 1)));
 	uint32		place = 0;
 
 	encoder->model = model;
@@ -77,6 +78,7 @@ encoder_begin(const CachedModel *model, const char *name, MemoryContext context)
 		column->attribute = -1;
 		column->features = &features[place];
 		column->parts = &parts[place];
+		column->means = &means[place];
 		place += column->nfeatures;
 		column->nfeatures = 0;	/* counted again below */
 		if (column->column->kind == COLUMN_TIMESTAMPTZ)
@@ -87,16 +89,41 @@ encoder_begin(const CachedModel *model, const char *name, MemoryContext context)
 		EncoderColumn *column = &encoder->columns[file->features[f].column];
 
 		column->features[column->nfeatures] = f;
+		column->means[column->nfeatures] = file->features[f].means;
 		column->parts[column->nfeatures++] = file->features[f].part;
 	}
 	MemoryContextSwitchTo(caller);
 	return encoder;
 }
 
-/* Put a column's number (a code, a value, a raw date) where its features are; NaN: missing. */
+/* Put a category's code where its features are. */
+static void
+encoder_spread_category(const EncoderColumn *column, double code, double *x)
+{
+	uint32		n = column->column->ncategories;
+
+	for (uint32 i = 0; i < column->nfeatures; i++)
+	{
+		if (column->means[i] == NULL)
+			x[column->features[i]] = code < n ? code : NAN;
+		else
+			x[column->features[i]] =
+				column->means[i][isnan(code) ? model_mean_missing(n) : (uint32) code];
+	}
+}
+
+/*
+ * Put a column's number (a code, a value, a raw date) where its features are; NaN: missing.  A code
+ * of ncategories is a level the model does not know.
+ */
 void
 encoder_spread(const EncoderColumn *column, double raw, double *x)
 {
+	if (column->column->kind == COLUMN_CATEGORY)
+	{
+		encoder_spread_category(column, raw, x);
+		return;
+	}
 	for (uint32 i = 0; i < column->nfeatures; i++)
 		x[column->features[i]] = column->parts[i] == PART_VALUE ? raw :
 			column_part(column->column->kind, column->parts[i], raw, column->zone);
@@ -133,7 +160,7 @@ encoder_build_dictionary(Encoder *encoder, EncoderColumn *column)
 
 /*
  * Code of a label as a number.  A label that isn't in the dictionary is the pooled category where
- * the column has one; else it is NaN, and *unseen (may be NULL) goes up.
+ * the column has one; else it is ncategories, and *unseen (may be NULL) goes up.
  */
 double
 encoder_category(Encoder *encoder, EncoderColumn *column, const char *label, int length,
@@ -157,7 +184,7 @@ encoder_category(Encoder *encoder, EncoderColumn *column, const char *label, int
 		return column->column->ncategories - 1;
 	if (unseen != NULL)
 		(*unseen)++;
-	return NAN;
+	return model_mean_unknown(column->column->ncategories);
 }
 
 /* Names for a message: '"a", "b"', many of them cut short with their number. */

@@ -19,6 +19,7 @@ typedef struct EncoderColumn
 	uint32		nfeatures;		/* what is made of it: */
 	uint32	   *features;		/* their numbers */
 	uint32	   *parts;			/* ColumnPart of each */
+	const double **means;		/* of a target-encoded one its means, else NULL */
 
 	/* How a value is read: of the row's type, or of the type json.c makes of a text. */
 	ColumnType	type;
@@ -45,12 +46,15 @@ struct Encoder
 /* Columns, features and zones, without a place to read from. */
 extern Encoder *encoder_begin(const CachedModel *model, const char *name, MemoryContext context);
 
-/* Put a column's number (a code, a value, a raw date) where its features are; NaN: missing. */
+/*
+ * Put a column's number (a code, a value, a raw date) where its features are; NaN: missing.  A code
+ * of ncategories is a level the model does not know.
+ */
 extern void encoder_spread(const EncoderColumn *column, double raw, double *x);
 
 /*
  * Code of a label as a number.  A label that isn't in the dictionary is the pooled category where
- * the column has one; else it is NaN, and *unseen (may be NULL) goes up.
+ * the column has one; else it is ncategories, and *unseen (may be NULL) goes up.
  */
 extern double encoder_category(Encoder *encoder, EncoderColumn *column, const char *label,
 							   int length, uint64 *unseen);

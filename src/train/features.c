@@ -3,7 +3,8 @@
  *		Columns of a frame into features of the learner, and the model's schema.
  *
  * A number or category is one feature; a date or timestamp becomes its calendar
- * parts, by the function prediction uses as well.
+ * parts, by the function prediction uses as well.  With encode => 'target' a category
+ * of many levels becomes numbers that encode.c fills in.
  */
 #include "postgres.h"
 
@@ -13,6 +14,12 @@
 #include "utils/builtins.h"
 
 #include "train/train.h"
+
+/* Of so few levels the trees find every split by themselves. */
+#define NATIVE_LEVELS		4
+
+/* Of a classification each encoded column has a feature a class. */
+#define MAX_ENCODED_FEATURES 1000
 
 char *
 utf8_copy(const char *text)
@@ -61,7 +68,7 @@ part_values(const FrameColumn *column, ColumnPart part, size_t nrows)
 /* Give the columns named by a monotone_… parameter their direction. */
 static void
 apply_monotone(const Frame *frame, const ParamValues *values, ParamId id, int8 direction,
-			   uint32 nclasses, FeatureSet *set)
+			   uint32 nclasses, TrainFeatures *set)
 {
 	const char *parameter = id == PARAM_MONOTONE_INCREASING ? "monotone_increasing" : "monotone_decreasing";
 	ListCell   *cell;
@@ -103,15 +110,100 @@ apply_monotone(const Frame *frame, const ParamValues *values, ParamId id, int8 d
 	}
 }
 
-void
-features_build(const Frame *frame, const ParamValues *values, uint32 nclasses, FeatureSet *set)
+/* Is a column a feature that is target-encoded? */
+static bool
+is_encoded(const FrameColumn *column, const ParamValues *values)
 {
-	uint32		most = 0;
+	return values->value[PARAM_ENCODE].given && column->feature &&
+		column->type.kind == COLUMN_CATEGORY && column->ncategories > NATIVE_LEVELS;
+}
+
+/* Features of an encoded column: the mean or the positive class's share, or a share a class. */
+static uint32
+encoded_width(const Target *target)
+{
+	return target->nclasses > 2 ? target->nclasses : 1;
+}
+
+/* Refuse more encoded features than are of use, or than there is memory for. */
+static void
+check_encoded(const Frame *frame, const Target *target, uint32 ncolumns)
+{
+	size_t		nfeatures = (size_t) ncolumns * encoded_width(target);
+	size_t		limit = max_memory_bytes();
+	size_t		used = MemoryContextMemAllocated(CurrentMemoryContext, true);
+	size_t		need = mul_size(mul_size(nfeatures, frame->nrows), sizeof(double));
+
+	if (nfeatures > MAX_ENCODED_FEATURES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("encode => 'target' gives too many features: %zu, at most %d are possible",
+						nfeatures, MAX_ENCODED_FEATURES),
+				 errdetail("Each of %u columns has one for each of %u classes.", ncolumns, target->nclasses),
+				 errhint("Leave encode out, name fewer columns in features, or predict a coarser column.")));
+	if (need > limit || used > limit - need)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("encode => 'target' needs about %zu MB, echolon.max_memory allows %zu MB",
+						need > SIZE_MAX - used ? SIZE_MAX >> 20 : (need + used) >> 20, limit >> 20),
+				 errdetail("%zu rows, %zu encoded features.", frame->nrows, nfeatures),
+				 errhint("Raise echolon.max_memory, leave encode out, or train on fewer rows or columns.")));
+}
+
+/* The features of an encoded column, without their numbers. */
+static void
+encoded_features(const Frame *frame, const FrameColumn *column, const Target *target,
+				 TrainFeatures *set)
+{
+	const ModelColumn *source = &set->sources[set->ncolumns];
+	EncodedColumn *encoded = &set->encoded[set->nencoded++];
+	uint32		width = encoded_width(target);
+
+	encoded->column = column;
+	encoded->first = set->nfeatures;
+	encoded->nfeatures = width;
+	encoded->values = palloc(mul_size(width, sizeof(double *)));
+	encoded->means = palloc(mul_size(width, sizeof(double *)));
+	for (uint32 k = 0; k < width; k++)
+	{
+		ModelFeature *feature = &set->features[set->nfeatures];
+		LearnColumn *learn = &set->columns[set->nfeatures++];
+
+		encoded->values[k] = palloc_rows(frame->nrows, sizeof(double));
+		encoded->means[k] = palloc_rows(model_nmeans(column->ncategories), sizeof(double));
+		feature->column = set->ncolumns;
+		feature->part = PART_TARGET_MEAN;
+		feature->means = encoded->means[k];
+		feature->label = target->nclasses == 2 ? target->positive : k;
+		feature->name = width == 1
+			? psprintf("%s_%s", source->name, column_part_name(PART_TARGET_MEAN))
+			: psprintf("%s_%s_%s", source->name, column_part_name(PART_TARGET_MEAN), utf8_copy(target->labels[k]));
+		learn->kind = LEARN_NUMERIC;
+		learn->values = encoded->values[k];
+	}
+}
+
+void
+features_build(const Frame *frame, const ParamValues *values, const Target *target,
+			   TrainFeatures *set)
+{
+	size_t		most = 0;
+	uint32		nencoded = 0;
 
 	memset(set, 0, sizeof(*set));
 	for (int c = 0; c < frame->ncolumns; c++)
-		if (frame->columns[c].feature)
+	{
+		if (is_encoded(&frame->columns[c], values))
+		{
+			nencoded++;
+			most += encoded_width(target);
+		}
+		else if (frame->columns[c].feature)
 			most += PART_LAST + 1;
+	}
+	if (nencoded > 0)
+		check_encoded(frame, target, nencoded);
+	set->encoded = palloc0(mul_size(sizeof(EncodedColumn), Max(nencoded, 1)));
 	set->columns = palloc0(mul_size(sizeof(LearnColumn), Max(most, 1)));
 	set->features = palloc0(mul_size(sizeof(ModelFeature), Max(most, 1)));
 	set->sources = palloc0(mul_size(sizeof(ModelColumn), Max(frame->ncolumns, 1)));
@@ -125,6 +217,12 @@ features_build(const Frame *frame, const ParamValues *values, uint32 nclasses, F
 		if (!column->feature)
 			continue;
 		source_column(column, &set->sources[set->ncolumns]);
+		if (is_encoded(column, values))
+		{
+			encoded_features(frame, column, target, set);
+			set->ncolumns++;
+			continue;
+		}
 		nparts = column_parts(column->type.kind, parts);
 		for (int p = 0; p < nparts; p++)
 		{
@@ -155,6 +253,6 @@ features_build(const Frame *frame, const ParamValues *values, uint32 nclasses, F
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many features: %u, at most %d are possible", set->nfeatures, LEARN_MAX_FEATURES)));
-	apply_monotone(frame, values, PARAM_MONOTONE_INCREASING, 1, nclasses, set);
-	apply_monotone(frame, values, PARAM_MONOTONE_DECREASING, -1, nclasses, set);
+	apply_monotone(frame, values, PARAM_MONOTONE_INCREASING, 1, target->nclasses, set);
+	apply_monotone(frame, values, PARAM_MONOTONE_DECREASING, -1, target->nclasses, set);
 }

@@ -159,17 +159,12 @@ group_content(const FrameColumn *column, const uint64 *label_hashes, uint32 row)
 	}
 }
 
-/* Split by groups: in the order of their hashes, until the wanted share of rows is reached. */
-static void
-split_by_groups(const Frame *frame, const uint32 *rows, size_t n, double fraction,
-				uint64 seed, uint64 stream, Holdout *holdout, bool *held)
+uint64 *
+holdout_group_contents(const Frame *frame)
 {
 	const FrameColumn *column = &frame->columns[frame->split_groups];
+	uint64	   *contents = palloc_rows(frame->nrows, sizeof(uint64));
 	uint64	   *label_hashes = NULL;
-	uint64	   *hashes = palloc_rows(n, sizeof(uint64));
-	uint64	   *sorted = palloc_rows(n, sizeof(uint64));
-	size_t		wanted = (size_t) floor(n * fraction + 0.5);
-	size_t		best = 0;
 
 	if (column->type.kind == COLUMN_CATEGORY)
 	{
@@ -182,8 +177,28 @@ split_by_groups(const Frame *frame, const uint32 *rows, size_t n, double fractio
 			pfree(label);
 		}
 	}
+	for (size_t i = 0; i < frame->nrows; i++)
+		contents[i] = group_content(column, label_hashes, (uint32) i);
+	if (label_hashes)
+		pfree(label_hashes);
+	return contents;
+}
+
+/* Split by groups: in the order of their hashes, until the wanted share of rows is reached. */
+static void
+split_by_groups(const Frame *frame, const uint32 *rows, size_t n, double fraction,
+				uint64 seed, uint64 stream, Holdout *holdout, bool *held)
+{
+	const FrameColumn *column = &frame->columns[frame->split_groups];
+	uint64	   *contents = holdout_group_contents(frame);
+	uint64	   *hashes = palloc_rows(n, sizeof(uint64));
+	uint64	   *sorted = palloc_rows(n, sizeof(uint64));
+	size_t		wanted = (size_t) floor(n * fraction + 0.5);
+	size_t		best = 0;
+
 	for (size_t i = 0; i < n; i++)
-		sorted[i] = hashes[i] = hash_random(seed, stream, group_content(column, label_hashes, rows[i]));
+		sorted[i] = hashes[i] = hash_random(seed, stream, contents[rows[i]]);
+	pfree(contents);
 	qsort(sorted, n, sizeof(uint64), compare_uint64);
 	if (n == 0 || sorted[0] == sorted[n - 1])
 		ereport(ERROR,

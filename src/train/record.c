@@ -121,6 +121,8 @@ record_notes(Training *t)
 		if (m->gain[f] > m->gain[top])
 			top = f;
 	}
+	if (t->values.value[PARAM_ENCODE].given && t->set.nencoded == 0)
+		note(t, pstrdup("encode => 'target' changed nothing: no category column has more than 4 levels"));
 	if (total <= 0)
 		note(t, pstrdup("no feature says anything about the target: every importance is zero"));
 	else if (m->nfeatures > 1 && m->gain[top] > 0.9 * total && score > 0.99)
@@ -388,6 +390,17 @@ record_details(const Training *t, const char *parameters, Jsonb *metrics)
 			json_string(&buf, t->frame->columns[c].left_out);
 			appendStringInfoChar(&buf, '}');
 		}
-	appendStringInfoString(&buf, "]}");
+	appendStringInfoChar(&buf, ']');
+	if (t->values.value[PARAM_ENCODE].given)
+	{
+		appendStringInfoString(&buf, ", \"encoded\": [");
+		for (int e = 0; e < t->set.nencoded; e++)
+		{
+			appendStringInfoString(&buf, e == 0 ? "" : ", ");
+			json_string(&buf, t->set.encoded[e].column->name);
+		}
+		appendStringInfoChar(&buf, ']');
+	}
+	appendStringInfoChar(&buf, '}');
 	return jsonb_from_text(buf.data);
 }

@@ -278,6 +278,7 @@ fit_rows(Training *t, const uint32 *rows, size_t n, const uint32 *watch, size_t 
 					 errmsg("every training row has weight 0"),
 					 errhint("Check column \"%s\".", t->values.value[PARAM_SAMPLE_WEIGHT].word)));
 	}
+	encode_fit(t->frame, &t->target, &t->values, rows, n, &t->set);
 	check_memory(t, n, nwatch);
 	learn_fit(backend_env(), &t->data, rows, n, watch, nwatch, &t->params, &t->fit);
 }
@@ -512,7 +513,7 @@ train(FunctionCallInfo fcinfo, LearnAlgorithm algorithm)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("threshold => '%s' needs a target of two classes", t->values.value[PARAM_THRESHOLD].word)));
 	read_class_weight(t);
-	features_build(t->frame, &t->values, t->target.nclasses, &t->set);
+	features_build(t->frame, &t->values, &t->target, &t->set);
 	params_resolve(&t->values, t->set.nfeatures, t->target.nclasses, &t->params);
 	check_magnitude(t);
 	check_poisson(t);

@@ -3,7 +3,7 @@
  *		What the steps of a training hand to each other.
  *
  *		frame (data) -> target.c labels -> features.c columns -> holdout.c sides
- *		-> learn_fit -> scores.c, baseline.c -> train.c stores and reports
+ *		-> encode.c means -> learn_fit -> scores.c, baseline.c -> train.c stores and reports
  */
 #ifndef ECHOLON_TRAIN_H
 #define ECHOLON_TRAIN_H
@@ -46,20 +46,42 @@ extern void target_resolve(const Frame *frame, const ParamValues *values, Target
 
 /* ---- features.c: frame columns to learner's columns and the model's schema -- */
 
-typedef struct FeatureSet
+/* A category column that is target-encoded: its features hold numbers that encode_fit fills in. */
+typedef struct EncodedColumn
+{
+	const FrameColumn *column;
+	uint32		first;			/* its features: from here on */
+	uint32		nfeatures;		/* 1, or one a class where there are more than two */
+	double	  **values;			/* [nfeatures][nrows] what the learner sees */
+	double	  **means;			/* [nfeatures][model_nmeans] what the model stores */
+} EncodedColumn;
+
+typedef struct TrainFeatures
 {
 	uint32		nfeatures;
 	LearnColumn *columns;		/* [nfeatures] */
 	ModelFeature *features;		/* [nfeatures] names in UTF-8 */
 	uint32		ncolumns;
 	ModelColumn *sources;		/* [ncolumns] names in UTF-8 */
-} FeatureSet;
+	int			nencoded;
+	EncodedColumn *encoded;
+} TrainFeatures;
 
-extern void features_build(const Frame *frame, const ParamValues *values, uint32 nclasses,
-						   FeatureSet *set);
+extern void features_build(const Frame *frame, const ParamValues *values, const Target *target,
+						   TrainFeatures *set);
 
 /* A string of the database's encoding in UTF-8, for the model's bytes. */
 extern char *utf8_copy(const char *text);
+
+/* ---- encode.c: categories as means of the target ----------------------------- */
+
+/*
+ * Learn the means of the target-encoded columns from rows[0 .. n), ascending: into the features as
+ * they are stored, and into the values the learner sees: of these rows by other rows' targets
+ * (folds, or the past where the frame is split in time), of all others by these rows'.
+ */
+extern void encode_fit(const Frame *frame, const Target *target, const ParamValues *values,
+					   const uint32 *rows, size_t n, TrainFeatures *set);
 
 /* ---- holdout.c: who is held out ---------------------------------------------- */
 
@@ -98,6 +120,9 @@ extern uint64 *holdout_known(const Jsonb *recipe, const Target *target, double f
 extern void holdout_split(const Frame *frame, const Target *target, const uint32 *rows, size_t n,
 						  HoldoutKind kind, double fraction, uint64 seed, uint64 stream,
 						  const uint64 *known, Holdout *holdout);
+
+/* What tells the group of each row of a frame with split_groups, by its label or value; for pfree. */
+extern uint64 *holdout_group_contents(const Frame *frame);
 
 /* ---- scores.c: metrics as a list ------------------------------------------------- */
 
@@ -143,7 +168,7 @@ typedef struct Training
 	Jsonb	   *recipe;			/* of the version that is active now; NULL: a new model */
 	Frame	   *frame;
 	Target		target;
-	FeatureSet	set;
+	TrainFeatures set;
 	LearnParams params;
 	LearnData	data;
 	double	   *class_weights;	/* [nclasses] or NULL; 'balanced' is filled in a fit */

@@ -39,6 +39,8 @@ CREATE FUNCTION echolon_train_rf(
 	monotone_decreasing name[] DEFAULT NULL,
 	max_bins integer DEFAULT 255,
 	max_categories integer DEFAULT 10000,
+	encode text DEFAULT NULL,
+	target_smoothing double precision DEFAULT 10,
 	positive_class text DEFAULT NULL,
 	threshold "any" DEFAULT 0.5::double precision,
 	test_fraction double precision DEFAULT 0.2,
@@ -50,7 +52,7 @@ CREATE FUNCTION echolon_train_rf(
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'echolon_train_rf';
 COMMENT ON FUNCTION echolon_train_rf IS
-'Train a random forest on a relation and store it as a new, active version of a model. The task follows the target: text, boolean, enum and integers of two values are classes, other numbers a regression. A share of the rows (test_fraction) is held out to measure the model. Returns echolon.training_result. Errors: a column that does not exist or cannot be used, fewer than 100 usable rows, a constant target or one class, a parameter out of range, a model name that belongs to another relation, target or owner. Parameters: echolon_parameters(). Source: Breiman, Random Forests, Machine Learning 45 (2001); split_rule random: Geurts, Ernst, Wehenkel (2006)';
+'Train a random forest on a relation and store it as a new, active version of a model. The task follows the target: text, boolean, enum and integers of two values are classes, other numbers a regression. A share of the rows (test_fraction) is held out to measure the model. Returns echolon.training_result. Errors: a column that does not exist or cannot be used, fewer than 100 usable rows, a constant target or one class, a parameter out of range, a model name that belongs to another relation, target or owner. encode => ''target'' replaces each category column of more than 4 levels by (n * mean + m * mean of all) / (n + m) of the target in its level, m being target_smoothing: training rows get it from other rows (five folds; only earlier ones with split_by), all others from the training rows. Parameters: echolon_parameters(). Source: Breiman, Random Forests, Machine Learning 45 (2001); split_rule random: Geurts, Ernst, Wehenkel (2006); encode target: Micci-Barreca, SIGKDD Explorations 3 (2001)';
 
 CREATE FUNCTION echolon_train_gb(
 	relation regclass,
@@ -79,6 +81,8 @@ CREATE FUNCTION echolon_train_gb(
 	monotone_decreasing name[] DEFAULT NULL,
 	max_bins integer DEFAULT 255,
 	max_categories integer DEFAULT 10000,
+	encode text DEFAULT NULL,
+	target_smoothing double precision DEFAULT 10,
 	positive_class text DEFAULT NULL,
 	threshold "any" DEFAULT 0.5::double precision,
 	test_fraction double precision DEFAULT 0.2,
@@ -90,7 +94,7 @@ CREATE FUNCTION echolon_train_gb(
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'echolon_train_gb';
 COMMENT ON FUNCTION echolon_train_gb IS
-'Train gradient-boosted trees on a relation and store them as a new, active version of a model. The task follows the target: text, boolean, enum and integers of two values are classes, other numbers a regression. A share of the rows (test_fraction) is held out to measure the model. Returns echolon.training_result. Errors: a column that does not exist or cannot be used, fewer than 100 usable rows, a constant target or one class, a parameter out of range, a model name that belongs to another relation, target or owner. Parameters: echolon_parameters(). Sources: Friedman, Greedy function approximation, Annals of Statistics 29 (2001); Ke et al., LightGBM, NIPS (2017)';
+'Train gradient-boosted trees on a relation and store them as a new, active version of a model. The task follows the target: text, boolean, enum and integers of two values are classes, other numbers a regression. A share of the rows (test_fraction) is held out to measure the model. Returns echolon.training_result. Errors: a column that does not exist or cannot be used, fewer than 100 usable rows, a constant target or one class, a parameter out of range, a model name that belongs to another relation, target or owner. encode => ''target'' replaces each category column of more than 4 levels by (n * mean + m * mean of all) / (n + m) of the target in its level, m being target_smoothing: training rows get it from other rows (five folds; only earlier ones with split_by), all others from the training rows. Parameters: echolon_parameters(). Sources: Friedman, Greedy function approximation, Annals of Statistics 29 (2001); Ke et al., LightGBM, NIPS (2017); encode target: Micci-Barreca, SIGKDD Explorations 3 (2001)';
 
 CREATE FUNCTION echolon_parameters(
 	function text DEFAULT NULL,

@@ -17,9 +17,11 @@
 #include "learn/hash.h"
 #include "model/format_layout.h"
 
-/* The bytes of the model of test_by_hand: they must not change as long as MODEL_FORMAT_VERSION is 1. */
+/* The bytes of the models of test_by_hand: they must never change, and always be read. */
 #define HAND_LENGTH			1176
 #define HAND_CRC			0xA6109441u
+#define ENCODED_LENGTH		984
+#define ENCODED_CRC			0x91828B54u
 
 /* ---- an environment that frees everything at once ---------------------------- */
 
@@ -99,13 +101,24 @@ unit_interval(void)
 typedef enum Kind
 {
 	FOREST_REGRESSION, FOREST_BINARY, FOREST_CLASSES, BOOST_IDENTITY, BOOST_LOG, BOOST_LOGISTIC,
-	BOOST_SOFTMAX, NKINDS
+	BOOST_SOFTMAX, FOREST_ENCODED, ENCODED, LOGISTIC_ENCODED, SOFTMAX_ENCODED, NKINDS
 } Kind;
 
 static const char *const kind_name[NKINDS] = {
 	"forest", "forest of two classes", "forest of classes", "boosting", "boosting with a log link",
-	"boosting of two classes", "boosting of classes"
+	"boosting of two classes", "boosting of classes", "forest of encoded categories",
+	"boosting of encoded categories", "boosting of two classes of encoded categories",
+	"boosting of classes of encoded categories"
 };
+
+/* What a kind is without its encoded categories. */
+static Kind
+kind_of_trees(Kind kind)
+{
+	static const Kind plain[] = {FOREST_REGRESSION, BOOST_IDENTITY, BOOST_LOGISTIC, BOOST_SOFTMAX};
+
+	return kind < FOREST_ENCODED ? kind : plain[kind - FOREST_ENCODED];
+}
 
 static const char *
 make_string(const char *prefix, uint32_t i)
@@ -212,15 +225,36 @@ make_tree(Maker *maker, uint32_t most)
 	m->nnodes += n;
 }
 
-/* Columns of every kind, and a feature of each, or of each part. */
+/* The features of a target-encoded category: a mean, or a share of each class. */
+static uint32_t
+make_encoded(ModelFile *file, ModelFeature *features, uint32_t column, uint32_t ncategories)
+{
+	uint32_t	n = file->nlabels > 2 ? file->nlabels : 1;
+
+	for (uint32_t k = 0; k < n; k++)
+	{
+		double	   *means = NEW(model_nmeans(ncategories), double);
+
+		for (uint64_t i = 0; i < model_nmeans(ncategories); i++)
+			means[i] = i == 0 ? 1 : i == 1 ? 0 : unit_interval();
+		features[k].name = make_string("share", k);
+		features[k].column = column;
+		features[k].part = PART_TARGET_MEAN;
+		features[k].label = n > 1 ? k : file->positive;
+		features[k].means = means;
+	}
+	return n;
+}
+
+/* Columns of every kind, and a feature of each, or of each part; encoded: of the second one its means. */
 static void
-make_schema(ModelFile *file, uint32_t ncategories)
+make_schema(ModelFile *file, uint32_t ncategories, bool encoded)
 {
 	static const uint32_t parts[] = {
 		PART_YEAR, PART_MONTH, PART_DAY, PART_DAY_OF_WEEK, PART_DAY_OF_YEAR, PART_HOUR
 	};
 	ModelColumn *columns = NEW(6, ModelColumn);
-	ModelFeature *features = NEW(24, ModelFeature);
+	ModelFeature *features = NEW(28, ModelFeature);
 	uint32_t	n = 0;
 
 	file->ncolumns = 6;
@@ -245,18 +279,20 @@ make_schema(ModelFile *file, uint32_t ncategories)
 				categories[2] = categories[1];
 			columns[c].categories = categories;
 		}
-		if (columns[c].kind == COLUMN_NUMBER || columns[c].kind == COLUMN_CATEGORY)
+		if (encoded && c == 1)
+			n += make_encoded(file, &features[n], c, ncategories);
+		else if (columns[c].kind == COLUMN_NUMBER || columns[c].kind == COLUMN_CATEGORY)
 		{
 			features[n].name = columns[c].name;
 			features[n++].column = c;
-			continue;
 		}
-		for (uint32_t p = 0; p < (columns[c].kind == COLUMN_DATE ? 5 : 6); p++)
-		{
-			features[n].name = make_string("part", n);
-			features[n].column = c;
-			features[n++].part = parts[p];
-		}
+		else
+			for (uint32_t p = 0; p < (columns[c].kind == COLUMN_DATE ? 5 : 6); p++)
+			{
+				features[n].name = make_string("part", n);
+				features[n].column = c;
+				features[n++].part = parts[p];
+			}
 	}
 	file->columns = columns;
 	file->nfeatures = n;
@@ -270,6 +306,7 @@ make_model(Kind kind, uint32_t ntrees, uint32_t ncategories)
 	ModelFile	file = {0};
 	LearnModel *m = &file.learn;
 	Maker		maker = {.learn = m};
+	bool		encoded = kind >= FOREST_ENCODED;
 	LearnFeature *features;
 	LearnStats *stats;
 	double	   *thresholds,
@@ -278,7 +315,7 @@ make_model(Kind kind, uint32_t ntrees, uint32_t ncategories)
 			   *tree_first_set;
 	float	   *covers;
 
-	make_schema(&file, ncategories);
+	kind = kind_of_trees(kind);
 	m->algorithm = kind <= FOREST_CLASSES ? LEARN_FOREST : LEARN_BOOSTING;
 	m->nclasses = kind == FOREST_BINARY || kind == BOOST_LOGISTIC ? 2 :
 		kind == FOREST_CLASSES || kind == BOOST_SOFTMAX ? 4 : 0;
@@ -286,7 +323,6 @@ make_model(Kind kind, uint32_t ntrees, uint32_t ncategories)
 		kind == BOOST_SOFTMAX ? LINK_SOFTMAX : LINK_IDENTITY;
 	m->nscores = kind == BOOST_SOFTMAX ? m->nclasses : 1;
 	m->ntrees = ntrees * m->nscores;
-	m->nfeatures = file.nfeatures;
 
 	file.task = m->nclasses == 0 ? TASK_REGRESSION : TASK_CLASSIFICATION;
 	file.target = "the target";
@@ -306,6 +342,8 @@ make_model(Kind kind, uint32_t ntrees, uint32_t ncategories)
 		file.labels = labels;
 		file.numeric_labels = true;
 	}
+	make_schema(&file, ncategories, encoded);
+	m->nfeatures = file.nfeatures;
 
 	features = NEW(m->nfeatures, LearnFeature);
 	thresholds = NEW(m->nfeatures * 8, double);
@@ -320,7 +358,7 @@ make_model(Kind kind, uint32_t ntrees, uint32_t ncategories)
 		stats[f].minimum = -1;
 		stats[f].maximum = 1 + unit_interval();
 		stats[f].stddev = unit_interval();
-		if (column->kind == COLUMN_CATEGORY)
+		if (column->kind == COLUMN_CATEGORY && file.features[f].part == PART_VALUE)
 		{
 			features[f].kind = LEARN_CATEGORY;
 			features[f].nvalues = column->ncategories;
@@ -527,6 +565,13 @@ section(uint8_t *bytes, FormatSectionKind kind)
 	return bytes + table[kind - 1].offset;
 }
 
+/* How many sections the header says there are. */
+static uint32_t
+sections_of(const uint8_t *bytes)
+{
+	return ((const FormatHeader *) bytes)->nsections;
+}
+
 static size_t
 section_bytes(uint8_t *bytes, FormatSectionKind kind)
 {
@@ -607,6 +652,11 @@ same_model(const ModelFile *a, const ModelFile *b)
 		SAME_STRING(features[f].name);
 		SAME(features[f].column);
 		SAME(features[f].part);
+		SAME(features[f].label);
+		if ((a->features[f].means != NULL) != (b->features[f].means != NULL))
+			return false;
+		if (a->features[f].means != NULL)
+			SAME_ARRAY(features[f].means, model_nmeans(a->columns[a->features[f].column].ncategories), double);
 		SAME(stats[f].count);
 		SAME(stats[f].missing);
 		SAME(stats[f].minimum);
@@ -685,7 +735,9 @@ test_by_hand(void)
 		{.name = "city", .type_name = "text", .kind = COLUMN_CATEGORY, .zone = "",
 		.ncategories = 3, .categories = cities}
 	};
-	static const ModelFeature features[] = {{"size", 0, PART_VALUE}, {"city", 1, PART_VALUE}};
+	static const ModelFeature features[] = {
+		{.name = "size", .column = 0, .part = PART_VALUE}, {.name = "city", .column = 1, .part = PART_VALUE}
+	};
 	static const uint64_t size_counts[] = {3, 5},
 				city_counts[] = {4, 4, 1};
 	static const double upper[] = {2, 9},
@@ -756,6 +808,63 @@ test_by_hand(void)
 	arena_reset();
 }
 
+/* The same with the city encoded: a model of format version 2. */
+static void
+test_encoded_by_hand(void)
+{
+	static const char *const cities[] = {"Oslo", "Paris", "Rome"};
+	static const double means[] = {1, 2.5, 4, 2, 8};	/* Oslo, Paris, Rome, another city, none */
+	static const ModelColumn columns[] = {
+		{.name = "city", .type_name = "text", .kind = COLUMN_CATEGORY, .zone = "",
+		.ncategories = 3, .categories = cities}
+	};
+	static const ModelFeature features[] = {
+		{.name = "city_target", .column = 0, .part = PART_TARGET_MEAN, .means = means}
+	};
+	static const uint64_t counts[] = {4, 5},
+				tree_first[] = {0, 3},
+				no_sets[] = {0, 0},
+				splits[] = {1};
+	static const double upper[] = {2, 4},
+				base[] = {0},
+				thresholds[] = {2.25},
+				gain[] = {3};
+	static const LearnStats stats[] = {
+		{.count = 9, .minimum = 1, .maximum = 4, .mean = 2.5, .stddev = 1, .nbins = 2,
+		.upper = upper, .counts = counts}
+	};
+	static const LearnFeature learn_features[] = {{LEARN_NUMERIC, 1, 0}};
+	static const float covers[] = {9, 4, 5};
+	LearnNode	nodes[3] = {
+		{.split = {0 | NODE_LEFT_LEAF | NODE_RIGHT_LEAF, 0, 1}}, {.value = 1}, {.value = 3}
+	};
+	ModelFile	file = {
+		.task = TASK_REGRESSION, .target = "price", .threshold = 0.5,
+		.ncolumns = 1, .columns = columns, .nfeatures = 1, .features = features, .stats = stats,
+		.learn = {
+			.algorithm = LEARN_FOREST, .link = LINK_IDENTITY, .nfeatures = 1, .ntrees = 1,
+			.nscores = 1, .base = base, .features = learn_features, .nthresholds = 1,
+			.thresholds = thresholds, .nnodes = 3, .tree_first = tree_first, .nodes = nodes,
+			.covers = covers, .tree_first_set = no_sets, .set_first = no_sets,
+			.gain = gain, .splits = splits
+		}
+	};
+	size_t		length;
+	uint8_t    *bytes = write_model(&file, &length);
+	ModelFile	read;
+
+	okf(model_file_read(&env, bytes, length, &read, why, sizeof(why)) &&
+		memcmp(read.features[0].means, means, sizeof(means)) == 0 &&
+		read.features[0].means[model_mean_unknown(3)] == 2 &&
+		read.features[0].means[model_mean_missing(3)] == 8,
+		"an encoded model made by hand is accepted with its means");
+	okf(length == ENCODED_LENGTH && slow_crc(bytes, length) == ENCODED_CRC,
+		"its bytes are those of format version 2 (%zu bytes, 0x%08X)", length,
+		slow_crc(bytes, length));
+	free(bytes);
+	arena_reset();
+}
+
 /* Damage that must be refused, each with the reason given. */
 typedef struct Damage
 {
@@ -771,7 +880,10 @@ typedef struct Damage
 #define NODE(name, statement) DAMAGE(name, LearnNode, SECTION_NODES, statement)
 
 static void bad_magic(uint8_t *bytes) { bytes[0] = 'e'; }
-static void bad_version(uint8_t *bytes) { bytes[8] = 2; }
+static void bad_version(uint8_t *bytes) { bytes[8] = 3; }
+static void version_zero(uint8_t *bytes) { bytes[8] = 0; }
+static void version_one(uint8_t *bytes) { bytes[8] = 1; }
+static void version_two(uint8_t *bytes) { bytes[8] = 2; }
 static void bad_length(uint8_t *bytes) { bytes[16] ^= 8; }
 static void bad_reserved(uint8_t *bytes) { bytes[28] = 1; }
 static void bad_table(uint8_t *bytes) { bytes[32 + 24 + 8] ^= 8; }
@@ -909,7 +1021,20 @@ DAMAGE(pooled_number, FormatColumn, SECTION_COLUMNS, p[0].pooled = 1)
 DAMAGE(feature_column, FormatFeature, SECTION_FEATURES, p[0].column = 6)
 DAMAGE(feature_part, FormatFeature, SECTION_FEATURES, p[0].part = PART_MONTH)
 DAMAGE(category_part, FormatFeature, SECTION_FEATURES, p[1].part = PART_MONTH)
-DAMAGE(unknown_part, FormatFeature, SECTION_FEATURES, p[7].part = PART_LAST + 1)
+DAMAGE(unknown_part, FormatFeature, SECTION_FEATURES, p[7].part = PART_TARGET_MEAN + 1)
+DAMAGE(mean_of_number, FormatFeature, SECTION_FEATURES, p[0].part = PART_TARGET_MEAN)
+DAMAGE(mean_of_date, FormatFeature, SECTION_FEATURES, p[7].part = PART_TARGET_MEAN)
+DAMAGE(category_native, FormatFeature, SECTION_FEATURES, p[1].part = PART_VALUE)
+DAMAGE(means_missing, FormatFeature, SECTION_FEATURES, p[1].part = PART_TARGET_MEAN)
+DAMAGE(label_of_number, FormatFeature, SECTION_FEATURES, p[0].label = 1)
+DAMAGE(label_of_regression, FormatFeature, SECTION_FEATURES, p[1].label = 1)
+DAMAGE(label_high, FormatFeature, SECTION_FEATURES, p[1].label = 4)
+DAMAGE(encoded_native, LearnFeature, SECTION_LEARN_FEATURES, p[1].kind = LEARN_CATEGORY)
+DAMAGE(encoded_thresholds, LearnFeature, SECTION_LEARN_FEATURES, p[1].nvalues = 60000)
+DAMAGE(mean_nan, double, SECTION_MEANS, p[3] = NAN)
+DAMAGE(mean_infinite, double, SECTION_MEANS, p[71] = -INFINITY)
+DAMAGE(share_negative, double, SECTION_MEANS, p[70] = -0.25)
+DAMAGE(share_high, double, SECTION_MEANS, p[3 * 72 + 71] = 1.25)
 DAMAGE(feature_hour, FormatFeature, SECTION_FEATURES, p[2].part = PART_HOUR)
 DAMAGE(learn_kind, LearnFeature, SECTION_LEARN_FEATURES, p[0].kind = LEARN_CATEGORY)
 DAMAGE(learn_numeric, LearnFeature, SECTION_LEARN_FEATURES, p[1].kind = LEARN_NUMERIC)
@@ -952,7 +1077,10 @@ NODE(leaf_is_split, p[0].split.feature |= NODE_LEFT_LEAF | NODE_RIGHT_LEAF)
 
 static const Damage damages[] = {
 	{"the magic", BOOST_IDENTITY, bad_magic, "not the bytes"},
-	{"another version", BOOST_IDENTITY, bad_version, "version 2"},
+	{"another version", BOOST_IDENTITY, bad_version, "version 3"},
+	{"version 0", BOOST_IDENTITY, version_zero, "version 0"},
+	{"version 2 without its section", BOOST_IDENTITY, version_two, "header"},
+	{"version 1 with the section of version 2", ENCODED, version_one, "header"},
 	{"another length", BOOST_IDENTITY, bad_length, "says it has"},
 	{"a reserved field", BOOST_IDENTITY, bad_reserved, "header"},
 	{"a section's place", BOOST_IDENTITY, bad_table, "section 2"},
@@ -993,6 +1121,19 @@ static const Damage damages[] = {
 	{"the month of a category", BOOST_IDENTITY, category_part, "part"},
 	{"a part that does not exist", BOOST_IDENTITY, unknown_part, "part"},
 	{"the hour of a date", BOOST_IDENTITY, feature_hour, "part"},
+	{"the target's mean in a number", ENCODED, mean_of_number, "part"},
+	{"the target's mean in a date", ENCODED, mean_of_date, "part"},
+	{"an encoded category without means", BOOST_IDENTITY, means_missing, "means of"},
+	{"means of a category that is not encoded", ENCODED, category_native, "fit its column"},
+	{"a number of a class", SOFTMAX_ENCODED, label_of_number, "of class 1"},
+	{"a share of a class in a regression", ENCODED, label_of_regression, "of class 1"},
+	{"a share of a class that does not exist", SOFTMAX_ENCODED, label_high, "of class 4"},
+	{"an encoded category that the learner sees", ENCODED, encoded_native, "fit its column"},
+	{"an encoded category with thresholds beyond the last", ENCODED, encoded_thresholds, "fit its column"},
+	{"a mean of NaN", ENCODED, mean_nan, "mean 3 of feature 1"},
+	{"an infinite mean of missing values", ENCODED, mean_infinite, "mean 71 of feature 1"},
+	{"a share below 0", LOGISTIC_ENCODED, share_negative, "mean 70 of feature 1"},
+	{"a share above 1", SOFTMAX_ENCODED, share_high, "mean 71 of feature 4"},
 	{"a learner's feature of another kind", BOOST_IDENTITY, learn_kind, "fit its column"},
 	{"a learner's numeric feature of a category", BOOST_IDENTITY, learn_numeric, "fit its column"},
 	{"a learner's feature with a category more", BOOST_IDENTITY, learn_values, "fit its column"},
@@ -1266,7 +1407,7 @@ test_truncation(Kind kind)
 	okf(!read_copy(bytes, length, false), "%s: with bytes behind its end it is refused", kind_name[kind]);
 
 	/* the same bytes as a part of an element of the last section */
-	((FormatSection *) (bytes + sizeof(FormatHeader)))[SECTION_SPLITS - 1].length++;
+	((FormatSection *) (bytes + sizeof(FormatHeader)))[sections_of(bytes) - 1].length++;
 	model_file_seal(bytes, length);
 	okf(!read_copy(bytes, length, false), "%s: with a part of an element it is refused", kind_name[kind]);
 	free(bytes);
@@ -1277,20 +1418,22 @@ static uint8_t *
 resize_section(uint8_t *bytes, FormatSectionKind kind, size_t to, size_t *length)
 {
 	FormatSection table[FORMAT_NSECTIONS];
+	uint32_t	nsections = sections_of(bytes);
+	size_t		size = nsections * sizeof(FormatSection);
 	uint8_t    *copy;
-	size_t		end = sizeof(FormatHeader) + sizeof(table);
+	size_t		end = sizeof(FormatHeader) + size;
 
-	memcpy(table, bytes + sizeof(FormatHeader), sizeof(table));
+	memcpy(table, bytes + sizeof(FormatHeader), size);
 	table[kind - 1].length = to;
-	for (int i = 0; i < FORMAT_NSECTIONS; i++)
+	for (uint32_t i = 0; i < nsections; i++)
 	{
 		table[i].offset = end;
 		end = format_align(end + table[i].length);
 	}
 	copy = calloc(1, end);
 	memcpy(copy, bytes, sizeof(FormatHeader));
-	memcpy(copy + sizeof(FormatHeader), table, sizeof(table));
-	for (int i = 0; i < FORMAT_NSECTIONS; i++)
+	memcpy(copy + sizeof(FormatHeader), table, size);
+	for (uint32_t i = 0; i < nsections; i++)
 	{
 		size_t		before = section_bytes(bytes, (FormatSectionKind) (i + 1));
 
@@ -1308,7 +1451,7 @@ static void
 test_sections(Kind kind)
 {
 	static const size_t element[FORMAT_NSECTIONS] = {
-		56, 8, 1, 16, 8, 56, 8, 8, 16, 8, 8, 8, 8, 4, 8, 8, 4, 8, 8, 8
+		56, 8, 1, 16, 8, 56, 8, 8, 16, 8, 8, 8, 8, 4, 8, 8, 4, 8, 8, 8, 8
 	};
 	ModelFile	file = make_model(kind, 3, 3000);
 	size_t		length;
@@ -1316,7 +1459,7 @@ test_sections(Kind kind)
 	bool		refused = true;
 
 	arena_reset();
-	for (int i = 0; i < FORMAT_NSECTIONS; i++)
+	for (uint32_t i = 0; i < sections_of(bytes); i++)
 	{
 		size_t		before = section_bytes(bytes, (FormatSectionKind) (i + 1));
 		size_t		sizes[] = {
@@ -1331,7 +1474,7 @@ test_sections(Kind kind)
 
 			if (read_copy(copy, n, true))
 			{
-				note("section %d of %zu bytes with %zu", i + 1, before, sizes[k]);
+				note("section %u of %zu bytes with %zu", i + 1, before, sizes[k]);
 				refused = false;
 			}
 			free(copy);
@@ -1415,7 +1558,8 @@ mutate(uint8_t *bytes, size_t length)
 	{
 		/* inside a section, so that small ones are hit as often as large ones */
 		const FormatSection *table = (const FormatSection *) (bytes + sizeof(FormatHeader));
-		FormatSection place = table[below(FORMAT_NSECTIONS)];
+		uint32_t	nsections = sections_of(bytes);
+		FormatSection place = table[below(nsections <= FORMAT_NSECTIONS ? nsections : SECTION_SPLITS)];
 
 		/* the table may have been changed already */
 		if (place.length > 0 && place.offset < length && place.length <= length - place.offset)
@@ -1674,6 +1818,7 @@ main(void)
 	for (int kind = 0; kind < NKINDS; kind++)
 		test_round_trip((Kind) kind);
 	test_by_hand();
+	test_encoded_by_hand();
 	test_damages();
 	test_columns();
 	test_trees();
@@ -1685,10 +1830,12 @@ main(void)
 	state = 6;
 	test_truncation(BOOST_IDENTITY);
 	test_truncation(FOREST_CLASSES);
+	test_truncation(ENCODED);
 	for (int kind = 0; kind < NKINDS; kind++)
 		test_sections((Kind) kind);
 	test_bit_flips(BOOST_SOFTMAX);
 	test_bit_flips(FOREST_BINARY);
+	test_bit_flips(LOGISTIC_ENCODED);
 	for (int kind = 0; kind < NKINDS; kind++)
 		test_corruption((Kind) kind);
 	test_fuzz();
