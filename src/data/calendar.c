@@ -164,6 +164,7 @@ calendar_part(ColumnKind kind, ColumnPart part, int64 at, pg_tz *zone, int *valu
 			*value = day == day_tab[isleap(year)][month - 1];
 			return true;
 		case PART_VALUE:
+		case PART_TARGET_MEAN:
 			break;
 	}
 	elog(ERROR, "unrecognized calendar part %d", (int) part);
