@@ -25,7 +25,8 @@ typedef enum RollingStat
 	ROLLING_MEDIAN,
 	ROLLING_SLOPE,				/* least squares against 0, 1, … of the values that are not NULL; NULL below two */
 	ROLLING_ZSCORE,				/* (value of the window's last row - mean) / stddev; NULL where stddev is 0 */
-	ROLLING_LAG,				/* value of the row so many rows, or exactly so long, before */
+	ROLLING_LAG,				/* value of the row so many rows, or exactly so long, before (of several rows
+								 * of that time the last one) */
 	ROLLING_DIFF,				/* value - lag */
 	ROLLING_PCT_CHANGE,			/* value / lag - 1; NULL where lag is 0 */
 	ROLLING_EWMA,				/* exponentially weighted mean, as pandas (ignore_na = false) */
@@ -58,7 +59,8 @@ typedef struct RollingTerm
 	int64_t		rows;			/* ROLLING_ROWS: length of the window, or the distance of a lag; 1 or more */
 	RollingSpan span;			/* ROLLING_SPAN */
 	int64_t		end;			/* the window's last row is so many rows before the current one; 0: it is the current one */
-	int64_t		min_periods;	/* fewer values that are not NULL: NULL; 0 for a count that never is */
+	int64_t		min_periods;	/* fewer values that are not NULL: NULL; 0 for a count that never is.  Not
+								 * of LAG, DIFF, PCT_CHANGE, VALUE */
 	double		alpha;			/* ROLLING_EWMA: above 0, at most 1 */
 	bool		adjust;			/* ROLLING_EWMA: weights of the values there are, or a recursion */
 } RollingTerm;
