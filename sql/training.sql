@@ -74,6 +74,12 @@ SELECT actual, count FROM (
 ORDER BY actual COLLATE "C";
 SELECT level, round(count(*) * 0.2) AS fifth FROM shop GROUP BY level ORDER BY level COLLATE "C";
 
+-- Dates that repeat, and a text that was left out: no series to compare with, and no crash.
+CREATE VIEW shop_orders AS SELECT 'order ' || id AS order_id, day, a, y FROM shop;
+SELECT details->'metrics'->'baseline'->>'name' AS baseline, details->'left_out' AS left_out
+FROM echolon_train_gb('shop_orders', 'y', split_by => 'day', n_estimators => 3);
+DROP VIEW shop_orders;
+
 -- Losses: a quantile's prediction lies above its share of the rows.
 SELECT bool_and(score > 0.9) AS good FROM (
 	SELECT (echolon_train_gb('shop', 'y', loss => l, model => 'loss_' || l)).score

@@ -581,7 +581,7 @@ frame_move(FrameState *state, const uint32 *order)
 		{
 			int			place = group->places[slot];
 
-			if (group->codes && (frame->columns[place].feature || state->sources[place].is_role))
+			if (group->codes && (frame->columns[place].feature || state->sources[place].kept))
 				recode[slot] = frame_categories(state, place);
 		}
 		order_move(frame, state->sources, group, order, recode, state->context,
@@ -614,7 +614,8 @@ frame_read(const FrameSpec *spec)
 	state.memory.text_limit = state.memory.limit / 4;
 
 	columns = frame_readers(&state);
-	frame->rows_read = relation_scan(spec->relid, columns, frame_row, &state);
+	frame->rows_read = spec->rows ? spec->rows(spec->rows_source, columns, frame_row, &state) :
+		relation_scan(spec->relid, columns, frame_row, &state);
 	frame->nrows = state.nrows;
 	check_rows(&state);
 	note_rows(&state);

@@ -26,6 +26,9 @@ typedef void (*RelationRow) (void *arg, TupleDesc desc, Datum *values, bool *nul
  */
 extern uint64 relation_scan(Oid relid, List *columns, RelationRow row, void *arg);
 
+/* What may stand for relation_scan: the same rows in any order, from source. */
+typedef uint64 (*RowSource) (void *source, List *columns, RelationRow row, void *arg);
+
 /* "schema.name", quoted where needed. */
 extern char *relation_name(Oid relid);
 
@@ -64,6 +67,12 @@ typedef struct FrameSpec
 	const char *split_groups;
 	int			max_categories;	/* above: rare levels pooled, or left out where near-unique */
 	int			min_rows;		/* fewer usable rows: an error (100) */
+	List	   *series;			/* of char *: also read, though they may be no features */
+	List	   *withheld;		/* of char *: no features where all_features is set, */
+	const char *withheld_reason;	/* because of this; the caller says so */
+	bool		unjudged;		/* all_features: keys, identifying numbers and constants too; no notice */
+	RowSource	rows;			/* NULL: relation_scan */
+	void	   *rows_source;
 } FrameSpec;
 
 typedef struct FrameColumn
@@ -73,6 +82,7 @@ typedef struct FrameColumn
 	ColumnType	type;
 	bool		feature;		/* the model uses it */
 	char	   *left_out;		/* why a candidate is no feature ("unique integers"), or NULL */
+	bool		withheld;		/* it is left out by FrameSpec.withheld */
 	double	   *values;			/* all kinds but category: column_number of every row */
 	uint32	   *codes;			/* category: code in categories, LEARN_MISSING where NULL */
 	uint32		ncategories;

@@ -40,7 +40,7 @@ typedef struct OrderColumn
 	const DictionaryEntry *entries; /* of a category */
 } OrderColumn;
 
-/* Fills columns with those of the group that are a feature or have a role; returns how many. */
+/* Fills columns with those of the group that are a feature or are kept; returns how many. */
 static int
 counting_columns(const Frame *frame, const SourceColumn *sources, const CellGroup *group,
 				 OrderColumn *columns)
@@ -53,7 +53,7 @@ counting_columns(const Frame *frame, const SourceColumn *sources, const CellGrou
 		const char *name = frame->columns[place].name;
 		const char *utf8 = name;
 
-		if (!frame->columns[place].feature && !sources[place].is_role)
+		if (!frame->columns[place].feature && !sources[place].kept)
 			continue;
 		if (GetDatabaseEncoding() != PG_SQL_ASCII)
 			utf8 = pg_server_to_any(name, strlen(name), PG_UTF8);

@@ -13,7 +13,7 @@
 
 /*
  * order[i] is the row that becomes row i.  What counts are the columns of frame that are a
- * feature or have a role.  Sets frame's row_hash, in context; order is in scratch.
+ * feature or are kept.  Sets frame's row_hash, in context; order is in scratch.
  */
 extern uint32 *order_rows(Frame *frame, const SourceColumn *sources, const CellGroup *groups,
 						  int ngroups, MemoryContext scratch, MemoryContext context,

@@ -190,6 +190,28 @@ check_role(const FrameSpec *spec, const FrameColumn *column)
 						 column->name)));
 }
 
+/* Why a candidate is no feature, as far as the catalog tells; NULL: it may be one. */
+static char *
+catalog_reason(const FrameSpec *spec, Relation relation, Form_pg_attribute attribute,
+			   const FrameColumn *column, bool usable, bool readable)
+{
+	const char *key;
+
+	if (column->withheld)
+		return pstrdup(spec->withheld_reason);
+	if (!usable)
+		return psprintf("unsupported type %s", column->type_name);
+	if (!readable)
+		return pstrdup("no SELECT right");
+	if (spec->unjudged)
+		return NULL;
+	if ((key = relation_column_key(relation, attribute->attnum, &column->type)) != NULL)
+		return pstrdup(key);
+	if (column->type.basetype == UUIDOID)
+		return pstrdup("uuid");
+	return NULL;
+}
+
 SourceColumn *
 select_columns(const FrameSpec *spec, Frame *frame)
 {
@@ -228,7 +250,8 @@ select_columns(const FrameSpec *spec, Frame *frame)
 			same(name, spec->split_groups);
 		column->feature = !never && (spec->all_features || named) &&
 			!list_has(spec->exclude, name);
-		if (!source->is_role && !column->feature)
+		source->kept = source->is_role || list_has(spec->series, name);
+		if (!source->kept && !column->feature)
 			continue;
 
 		usable = column_type_resolve(attribute->atttypid, &column->type);
@@ -249,22 +272,15 @@ select_columns(const FrameSpec *spec, Frame *frame)
 		column->type_name = format_type_be(attribute->atttypid);
 		if (column->feature && spec->all_features)
 		{
-			const char *key;
-
-			if (!usable)
-				column->left_out = psprintf("unsupported type %s", column->type_name);
-			else if (!readable)
-				column->left_out = pstrdup("no SELECT right");
-			else if ((key = relation_column_key(relation, attribute->attnum, &column->type)) != NULL)
-				column->left_out = pstrdup(key);
-			else if (column->type.basetype == UUIDOID)
-				column->left_out = pstrdup("uuid");
+			column->withheld = list_has(spec->withheld, name);
+			column->left_out = catalog_reason(spec, relation, attribute, column, usable, readable);
 			if (column->left_out != NULL)
 				column->feature = false;
 		}
 		if (source->is_role)
 			check_role(spec, column);
-		source->read = source->is_role || column->feature;
+		source->kept = source->kept && usable && readable;
+		source->read = source->kept || column->feature;
 		source->low = INFINITY;
 		source->high = -INFINITY;
 
@@ -389,10 +405,12 @@ select_features(const FrameSpec *spec, Frame *frame, SourceColumn *sources)
 		CHECK_FOR_INTERRUPTS();
 		if (column->missing == frame->nrows)
 			column->left_out = pstrdup("all NULL");
-		else if (column_constant(frame, column, source))
-			column->left_out = pstrdup("constant");
 		else if (near_unique_text(frame, column, source))
 			column->left_out = pstrdup("near-unique text");
+		else if (spec->unjudged)
+			continue;
+		else if (column_constant(frame, column, source))
+			column->left_out = pstrdup("constant");
 		else if (column->type.integral && unique_integers(frame, column, source))
 			column->left_out = pstrdup("unique integers");
 		if (column->left_out != NULL)
@@ -407,13 +425,17 @@ select_report(const FrameSpec *spec, const Frame *frame)
 	int			nfeatures = 0;
 	int			nleft = 0;
 
+	for (int i = 0; i < frame->ncolumns; i++)
+		nfeatures += frame->columns[i].feature;
+	if (nfeatures > 0 && spec->unjudged)
+		return;
+
 	initStringInfo(&list);
 	for (int i = 0; i < frame->ncolumns; i++)
 	{
 		const FrameColumn *column = &frame->columns[i];
 
-		nfeatures += column->feature;
-		if (column->left_out == NULL)
+		if (column->left_out == NULL || (column->withheld && nfeatures > 0))
 			continue;
 		if (nleft < NOTICE_COLUMNS)
 			appendStringInfo(&list, "%s%s (%s)", nleft == 0 ? "" : ", ", column->name,

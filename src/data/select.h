@@ -17,6 +17,7 @@ typedef struct SourceColumn
 {
 	bool		read;			/* values are read: a feature so far, or a role */
 	bool		is_role;		/* target, weight, split_by or split_groups */
+	bool		kept;			/* a role, or asked for as part of a series: kept though it is no feature */
 	double		low,			/* integral candidates: range over the rows that are left out */
 				high;
 	const CellGroup *group;		/* where its cells are, as read */

@@ -3,9 +3,10 @@
  *		What a model has to beat: the mean or the class shares of the training rows;
  *		for a split in time also the last value, and the value one season before.
  *
- * A series is told by a category column that makes the dates unique: store,
- * city, product.  The value before a held-out row may itself be held out: this
- * is the forecast one step ahead that anyone can make without a model.
+ * A series is told by the feature set's group_by, else by a category column that makes the dates
+ * unique: store, city, product.  The value before a held-out row may itself be held out: this
+ * is the forecast one step ahead (or as far ahead as the feature set looks) that anyone can make
+ * without a model.
  */
 #include "postgres.h"
 
@@ -13,6 +14,7 @@
 
 #include "miscadmin.h"
 
+#include "learn/hash.h"
 #include "train/train.h"
 
 #define DAY_USECS 86400e6
@@ -36,19 +38,40 @@ compare_series(const void *a, const void *b)
 	return (x->at > y->at) - (x->at < y->at);
 }
 
-/* All rows sorted by (group, date); NULL where two rows of a group have one date. */
+/* Take a column into what tells the groups apart. */
+static void
+series_group(const FrameColumn *column, SeriesRow *series, size_t nrows)
+{
+	for (size_t i = 0; i < nrows; i++)
+	{
+		uint64		bits;
+
+		if (column->type.kind == COLUMN_CATEGORY)
+			bits = column->codes[i];
+		else
+			memcpy(&bits, &column->values[i], sizeof(bits));
+		series[i].group = hash_pair(series[i].group, bits);
+	}
+}
+
+/*
+ * All rows sorted by (group, date), groups being told by columns [ngroups]; NULL where two rows of a group
+ * have one date.
+ */
 static SeriesRow *
-series_sort(const Frame *frame, int group)
+series_sort(const Frame *frame, const int *groups, int ngroups)
 {
 	const double *at = frame->columns[frame->split_by].values;
 	SeriesRow  *series = palloc_rows(frame->nrows, sizeof(SeriesRow));
 
 	for (size_t i = 0; i < frame->nrows; i++)
 	{
-		series[i].group = group < 0 ? 0 : frame->columns[group].codes[i];
+		series[i].group = 0;
 		series[i].at = at[i];
 		series[i].row = (uint32) i;
 	}
+	for (int g = 0; g < ngroups; g++)
+		series_group(&frame->columns[groups[g]], series, frame->nrows);
 	qsort(series, frame->nrows, sizeof(SeriesRow), compare_series);
 	CHECK_FOR_INTERRUPTS();
 	for (size_t i = 1; i < frame->nrows; i++)
@@ -60,16 +83,37 @@ series_sort(const Frame *frame, int group)
 	return series;
 }
 
-/* The series of a relation: alone, or by the first category column that makes dates unique. */
+/* The series that these columns tell; NULL where the frame does not have them all, or dates repeat. */
 static SeriesRow *
-series_find(const Frame *frame)
+series_by_name(const Frame *frame, List *names)
 {
-	SeriesRow  *series = series_sort(frame, -1);
+	int		   *groups = palloc(mul_size(sizeof(int), Max(list_length(names), 1)));
+	int			ngroups = 0;
+	ListCell   *cell;
 
+	foreach(cell, names)
+		for (int c = 0; c < frame->ncolumns; c++)
+			if (strcmp(frame->columns[c].name, lfirst(cell)) == 0 &&
+				(frame->columns[c].values != NULL || frame->columns[c].codes != NULL))
+				groups[ngroups++] = c;
+	return ngroups == list_length(names) ? series_sort(frame, groups, ngroups) : NULL;
+}
+
+/*
+ * The series of a relation: by the columns named; else alone, or by the first category column that
+ * makes dates unique.
+ */
+static SeriesRow *
+series_find(const Frame *frame, List *names)
+{
+	SeriesRow  *series = names == NIL ? NULL : series_by_name(frame, names);
+
+	if (series == NULL)
+		series = series_sort(frame, NULL, 0);
 	for (int c = 0; series == NULL && c < frame->ncolumns; c++)
-		if (frame->columns[c].type.kind == COLUMN_CATEGORY && c != frame->target &&
+		if (frame->columns[c].codes != NULL && c != frame->target &&
 			frame->columns[c].ncategories < frame->nrows / 2)
-			series = series_sort(frame, c);
+			series = series_sort(frame, &c, 1);
 	return series;
 }
 
@@ -156,7 +200,7 @@ baseline_lagged(const Target *target, const Holdout *holdout, size_t nrows,
 
 void
 baseline_measure(const Frame *frame, const Target *target, const Holdout *holdout,
-				 double threshold, Baseline *baseline)
+				 double threshold, List *series_names, int horizon, Baseline *baseline)
 {
 	static const struct
 	{
@@ -184,7 +228,7 @@ baseline_measure(const Frame *frame, const Target *target, const Holdout *holdou
 		return;
 	baseline_constant(target, holdout, threshold, baseline);
 	if (holdout->kind != HOLDOUT_TIME || target->task != TASK_REGRESSION ||
-		(series = series_find(frame)) == NULL)
+		(series = series_find(frame, series_names)) == NULL)
 		return;
 	days = series_spacing(frame, series);
 	for (int i = 0; i < lengthof(spacings); i++)
@@ -194,8 +238,10 @@ baseline_measure(const Frame *frame, const Target *target, const Holdout *holdou
 			seasonal = spacings[i].seasonal;
 			season = spacings[i].season;
 		}
-	baseline_lagged(target, holdout, frame->nrows, series, 1, last, baseline);
-	if (seasonal)
+	if (horizon > 1)
+		last = psprintf("the value %d rows before", horizon);
+	baseline_lagged(target, holdout, frame->nrows, series, horizon, last, baseline);
+	if (seasonal && season >= (size_t) horizon)
 		baseline_lagged(target, holdout, frame->nrows, series, season, seasonal, baseline);
 	pfree(series);
 }

@@ -224,9 +224,8 @@ object_value(const JsonbContainer *object, const char *key)
 	return getKeyJsonValueFromContainer(unconstify(JsonbContainer *, object), key, (int) strlen(key), NULL);
 }
 
-/* A number in a JSON object; NaN where there is none. */
-static double
-object_number(const JsonbContainer *object, const char *key)
+double
+json_object_number(const JsonbContainer *object, const char *key)
 {
 	JsonbValue *value = object_value(object, key);
 
@@ -242,8 +241,8 @@ holdout_known(const Jsonb *recipe, const Target *target, double fraction, int64 
 	uint64	   *known;
 
 	if (!parameters || parameters->type != jbvBinary || !split || split->type != jbvBinary ||
-		object_number(parameters->val.binary.data, "test_fraction") != fraction ||
-		object_number(parameters->val.binary.data, "seed") != (double) seed)
+		json_object_number(parameters->val.binary.data, "test_fraction") != fraction ||
+		json_object_number(parameters->val.binary.data, "seed") != (double) seed)
 		return NULL;
 	thresholds = object_value(split->val.binary.data, "thresholds");
 	if (!thresholds || thresholds->type != jbvBinary)

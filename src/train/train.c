@@ -104,7 +104,9 @@ read_frame(Training *t)
 	spec.split_groups = optional_word(&t->values, PARAM_SPLIT_GROUPS);
 	spec.max_categories = (int) t->values.value[PARAM_MAX_CATEGORIES].integer;
 	spec.min_rows = MIN_ROWS;
+	set_frame_spec(t, &spec);
 	t->frame = frame_read(&spec);
+	set_announce(t);
 
 	if (kind == HOLDOUT_HASH && t->values.value[PARAM_TEST_FRACTION].number > 0)
 		for (int c = 0; c < t->frame->ncolumns; c++)
@@ -403,7 +405,8 @@ measure(Training *t)
 		t->measured_on = t->refitted ? "holdout_before_refit" : "holdout";
 		t->nmeasured = t->outer.ntest;
 		keep_sample(t, t->outer.test, t->outer.ntest, predictions);
-		baseline_measure(t->frame, &t->target, &t->outer, t->threshold, &t->baseline);
+		baseline_measure(t->frame, &t->target, &t->outer, t->threshold,
+						 t->feature_set ? t->feature_set->group_by : NIL, set_horizon(t), &t->baseline);
 	}
 }
 
@@ -504,6 +507,7 @@ train(FunctionCallInfo fcinfo, LearnAlgorithm algorithm)
 	store_check_writable(t->model, t->relation, t->values.value[PARAM_TARGET].word);
 	keep_recipe(t);
 
+	set_prepare(t);
 	read_frame(t);
 	target_resolve(t->frame, &t->values, &t->target);
 	t->values.value[PARAM_TASK].given = true;	/* the parameters stand as they were used */

@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 
 #include "data/frame.h"
+#include "features/feature.h"
 #include "learn/learn.h"
 #include "model/model.h"
 #include "train/params.h"
@@ -121,6 +122,9 @@ extern void holdout_split(const Frame *frame, const Target *target, const uint32
 						  HoldoutKind kind, double fraction, uint64 seed, uint64 stream,
 						  const uint64 *known, Holdout *holdout);
 
+/* A number in a JSON object; NaN where there is none. */
+extern double json_object_number(const JsonbContainer *object, const char *key);
+
 /* What tells the group of each row of a frame with split_groups, by its label or value; for pfree. */
 extern uint64 *holdout_group_contents(const Frame *frame);
 
@@ -155,10 +159,14 @@ typedef struct Baseline
 	Scores		scores;
 } Baseline;
 
+/*
+ * series: names of the columns that tell a series, NIL where it is to be found.  horizon: the latest value
+ * that is known for a row is so many rows before it, 1 or more.
+ */
 extern void baseline_measure(const Frame *frame, const Target *target, const Holdout *holdout,
-							 double threshold, Baseline *baseline);
+							 double threshold, List *series, int horizon, Baseline *baseline);
 
-/* ---- record.c: what is written and said of a training ------------------------- */
+/* ---- a training, step by step --------------------------------------------------- */
 
 typedef struct Training
 {
@@ -166,6 +174,7 @@ typedef struct Training
 	char	   *relation;		/* schema.name */
 	const char *model;
 	Jsonb	   *recipe;			/* of the version that is active now; NULL: a new model */
+	FeatureSet *feature_set;	/* the relation is its view; NULL: none's */
 	Frame	   *frame;
 	Target		target;
 	TrainFeatures set;
@@ -193,6 +202,29 @@ typedef struct Training
 	List	   *notes;			/* of char * */
 	double		seconds;
 } Training;
+
+/* ---- sets.c: training on the view of a feature set ------------------------------ */
+
+/* Whether the relation is one; what the call leaves open: the split. */
+extern void set_prepare(Training *t);
+
+/* Where the rows are read, what is not to be a feature; an error where that was asked for by name. */
+extern void set_frame_spec(const Training *t, FrameSpec *spec);
+
+/* The NOTICE that names the features that were left out. */
+extern void set_announce(const Training *t);
+
+/* What to say of features that were fitted to held-out rows too; NULL: there are none. */
+extern char *set_fitted_note(const Training *t);
+
+/* How many rows before a row the latest value of the target is known: 1 where the set does not say. */
+extern int	set_horizon(const Training *t);
+
+/* Columns of the view that the target's current value goes into, and the phrase for it. */
+extern List *set_withheld(const FeatureSet *set, const char *target);
+extern char *set_withheld_reason(const char *target);
+
+/* ---- record.c: what is written and said ---------------------------------------- */
 
 extern void record_notes(Training *t);	/* after measuring: what a person should know */
 extern ArrayType *record_notes_array(const Training *t);

@@ -1,0 +1,234 @@
+/*
+ * sets.c
+ *		Training on the view of a feature set: what may be learned from, how the rows are split,
+ *		where they are read.
+ *
+ * A feature that the target's own value of the row goes into gives the answer away, and is not
+ * known when the row is to be predicted.  The set knows which ones: features have sources, and say
+ * whether they use the current row.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "train/train.h"
+
+#define NAMED_FEATURES	12		/* in a notice */
+#define NAMED_FITTED	5		/* in a note */
+
+static bool
+name_in(List *names, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, names)
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	return false;
+}
+
+/* The feature of this name; NULL: none, it may be a column of the relation. */
+static const Feature *
+find_feature(const FeatureSet *set, const char *name)
+{
+	for (int i = 0; i < set->nfeatures; i++)
+		if (strcmp(set->features[i].name, name) == 0)
+			return &set->features[i];
+	return NULL;
+}
+
+/* Columns of the relation whose current value tells the target: itself, or what it is made of. */
+static List *
+telling_columns(const FeatureSet *set, const char *target)
+{
+	const Feature *feature = find_feature(set, target);
+
+	if (feature == NULL)
+		return list_make1(pstrdup(target));
+	return feature->uses_current ? feature->sources : NIL;
+}
+
+List *
+set_withheld(const FeatureSet *set, const char *target)
+{
+	List	   *telling = telling_columns(set, target);
+	List	   *withheld = NIL;
+	ListCell   *cell;
+
+	/* where the target is a feature itself, so are its sources */
+	foreach(cell, telling)
+		if (strcmp(lfirst(cell), target) != 0 && name_in(set->columns, lfirst(cell)))
+			withheld = lappend(withheld, lfirst(cell));
+	for (int i = 0; i < set->nfeatures; i++)
+	{
+		const Feature *feature = &set->features[i];
+		bool		tells = false;
+
+		if (!feature->uses_current || strcmp(feature->name, target) == 0)
+			continue;
+		foreach(cell, feature->sources)
+			tells |= name_in(telling, lfirst(cell));
+		if (tells)
+			withheld = lappend(withheld, feature->name);
+	}
+	return withheld;
+}
+
+char *
+set_withheld_reason(const char *target)
+{
+	return psprintf("contains the row's own \"%s\"", target);
+}
+
+/* Refuse a feature that was asked for by name and gives the target away. */
+static void
+check_named(const Training *t, List *withheld)
+{
+	const char *target = t->values.value[PARAM_TARGET].word;
+	ListCell   *cell;
+
+	foreach(cell, t->values.value[PARAM_FEATURES].names)
+	{
+		const Feature *feature = find_feature(t->feature_set, lfirst(cell));
+
+		if (!name_in(withheld, lfirst(cell)))
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column \"%s\" cannot be a feature", (char *) lfirst(cell)),
+				 errdetail("It contains the row's own \"%s\", which is the target.", target),
+				 feature && feature->kind == FEATURE_WINDOW ?
+				 errhint("Create the feature set with target => %s: its windows then end at the row before.",
+						 quote_literal_cstr(target)) :
+				 errhint("Leave it out: it is not known when a row is to be predicted.")));
+	}
+}
+
+/* Hold out the latest rows, unless it was said how to. */
+static void
+default_split(Training *t)
+{
+	ParamValue *v = t->values.value;
+	const FeatureSet *set = t->feature_set;
+
+	if (set->date_column == NULL || v[PARAM_SPLIT_BY].given || v[PARAM_SPLIT_GROUPS].given ||
+		v[PARAM_TEST_FRACTION].number == 0 || strcmp(set->date_column, v[PARAM_TARGET].word) == 0 ||
+		get_attnum(v[PARAM_RELATION].relation, set->date_column) == InvalidAttrNumber)
+		return;
+	v[PARAM_SPLIT_BY].given = true;
+	v[PARAM_SPLIT_BY].word = set->date_column;
+	ereport(NOTICE,
+			(errmsg("the latest rows are held out: split_by => %s, the date of feature set \"%s\"",
+					quote_literal_cstr(set->date_column), set->name),
+			 errhint("split_by, split_groups or test_fraction => 0 say otherwise.")));
+}
+
+/* A RowSource: the view's rows without its windows. */
+static uint64
+scan_directly(void *source, List *columns, RelationRow row, void *arg)
+{
+	return feature_scan(source, columns, row, arg);
+}
+
+void
+set_prepare(Training *t)
+{
+	t->feature_set = feature_set_of_view(t->values.value[PARAM_RELATION].relation);
+	if (t->feature_set != NULL)
+		default_split(t);
+}
+
+void
+set_frame_spec(const Training *t, FrameSpec *spec)
+{
+	FeatureSet *set = t->feature_set;
+
+	if (set == NULL)
+		return;
+	spec->withheld = set_withheld(set, spec->target);
+	spec->withheld_reason = set_withheld_reason(spec->target);
+	check_named(t, spec->withheld);
+	spec->series = set->group_by;
+	/* a materialized view's rows are read as they were stored */
+	if (!OidIsValid(set->materialized_view) && spec->relid == set->view && feature_scan_possible(set))
+	{
+		spec->rows = scan_directly;
+		spec->rows_source = set;
+	}
+}
+
+void
+set_announce(const Training *t)
+{
+	const char *target = t->values.value[PARAM_TARGET].word;
+	StringInfoData names;
+	int			n = 0;
+	bool		window = false;
+
+	initStringInfo(&names);
+	for (int c = 0; c < t->frame->ncolumns; c++)
+	{
+		const FrameColumn *column = &t->frame->columns[c];
+		const Feature *feature;
+
+		if (!column->withheld)
+			continue;
+		if (n < NAMED_FEATURES)
+			appendStringInfo(&names, "%s%s", n == 0 ? "" : ", ", column->name);
+		n++;
+		feature = find_feature(t->feature_set, column->name);
+		window |= feature && feature->kind == FEATURE_WINDOW;
+	}
+	if (n > NAMED_FEATURES)
+		appendStringInfo(&names, " and %d more", n - NAMED_FEATURES);
+	if (n > 0)
+		ereport(NOTICE,
+				(errmsg("left out, since each %s: %s", set_withheld_reason(target), names.data),
+				 window ? errhint("Create the feature set with target => %s for windows that end at the row before.",
+								  quote_literal_cstr(target)) : 0));
+	pfree(names.data);
+}
+
+int
+set_horizon(const Training *t)
+{
+	const FeatureSet *set = t->feature_set;
+	const char *target = t->values.value[PARAM_TARGET].word;
+	double		horizon;
+
+	if (set == NULL)
+		return 1;
+	horizon = json_object_number(&set->definition->root,
+								 set->target && strcmp(set->target, target) == 0 ? "target_horizon" : "horizon");
+	return horizon >= 1 && horizon <= ROLLING_MAX_ROWS ? (int) horizon : 1;
+}
+
+char *
+set_fitted_note(const Training *t)
+{
+	StringInfoData note;
+	int			n = 0;
+
+	if (t->feature_set == NULL)
+		return NULL;
+	initStringInfo(&note);
+	for (int c = 0; c < t->frame->ncolumns; c++)
+	{
+		const FrameColumn *column = &t->frame->columns[c];
+		const Feature *feature = column->feature ? find_feature(t->feature_set, column->name) : NULL;
+
+		if (feature == NULL || !feature->fitted)
+			continue;
+		if (n < NAMED_FITTED)
+			appendStringInfo(&note, "%s%s", n == 0 ? "" : ", ", column->name);
+		n++;
+	}
+	if (n > NAMED_FITTED)
+		appendStringInfo(&note, " and %d more", n - NAMED_FITTED);
+	if (n == 0)
+		return NULL;
+	appendStringInfo(&note, n == 1 ? " was fitted to all rows of the feature set, the held-out ones too" :
+					 " were fitted to all rows of the feature set, the held-out ones too");
+	return note.data;
+}
