@@ -76,7 +76,7 @@ FROM functions JOIN chapters ON chapter = place
 WHERE NOT EXISTS (SELECT FROM pg_aggregate AS a WHERE functions.oid IN (aggtransfn, aggfinalfn, aggcombinefn, aggserialfn, aggdeserialfn, aggmtransfn, aggminvtransfn, aggmfinalfn))
 GROUP BY place, title ORDER BY place;
 
-SELECT E'## Parameters of training\n\nFrom `echolon_parameters()`, with the names scikit-learn, LightGBM and XGBoost have for the same thing.\n';
+SELECT E'## Parameters\n\nFrom `echolon_parameters()`, with the names scikit-learn, LightGBM and XGBoost have for the same thing.\n';
 SELECT E'\n### ' || training_function || E'\n\n| parameter | type | default | range | meaning | scikit-learn | LightGBM | XGBoost |\n|---|---|---|---|---|---|---|---|\n'
 	|| string_agg(format('| `%s` | %s | %s | %s | %s | %s | %s | %s |', parameter, type, coalesce(default_value, ''), coalesce(replace(range, '|', '\|'), ''),
 		replace(meaning, '|', '\|'), coalesce(scikit_learn, ''), coalesce(lightgbm, ''), coalesce(xgboost, '')), E'\n' ORDER BY ordinality) || E'\n'

@@ -9,7 +9,7 @@ WITH signature AS (
 	SELECT p.proname AS training_function, a.name AS parameter, a.place,
 		   pg_get_function_arg_default(p.oid, a.place::int) AS sql_default
 	FROM pg_proc p, unnest(p.proargnames) WITH ORDINALITY AS a(name, place)
-	WHERE p.proname IN ('echolon_train_rf', 'echolon_train_gb')
+	WHERE p.proname IN ('echolon_train_rf', 'echolon_train_gb', 'echolon_create_features') AND a.place <= p.pronargs
 )
 SELECT training_function, parameter, s.sql_default, p.default_value
 FROM signature s FULL JOIN echolon_parameters() p USING (training_function, parameter)

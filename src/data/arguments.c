@@ -32,22 +32,6 @@ array_elements(ArrayType *array, const char *parameter, Oid type, int16 length, 
 	return elements;
 }
 
-/* Append a string that must not stand in the list yet. */
-static List *
-append_once(List *list, char *string, const char *parameter)
-{
-	ListCell   *cell;
-
-	foreach(cell, list)
-	{
-		if (strcmp(lfirst(cell), string) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("\"%s\" appears twice in %s", string, parameter)));
-	}
-	return lappend(list, string);
-}
-
 List *
 argument_names(ArrayType *array, const char *parameter)
 {
@@ -56,7 +40,7 @@ argument_names(ArrayType *array, const char *parameter)
 	Datum	   *elements = array_elements(array, parameter, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &n);
 
 	for (int i = 0; i < n; i++)
-		names = append_once(names, pstrdup(NameStr(*DatumGetName(elements[i]))), parameter);
+		names = lappend(names, pstrdup(NameStr(*DatumGetName(elements[i]))));
 	return names;
 }
 
@@ -68,7 +52,7 @@ argument_words(ArrayType *array, const char *parameter)
 	Datum	   *elements = array_elements(array, parameter, TEXTOID, -1, false, TYPALIGN_INT, &n);
 
 	for (int i = 0; i < n; i++)
-		words = append_once(words, TextDatumGetCString(elements[i]), parameter);
+		words = lappend(words, TextDatumGetCString(elements[i]));
 	return words;
 }
 
@@ -80,13 +64,7 @@ argument_integers(ArrayType *array, const char *parameter)
 	Datum	   *elements = array_elements(array, parameter, INT4OID, sizeof(int32), true, TYPALIGN_INT, &n);
 
 	for (int i = 0; i < n; i++)
-	{
-		if (list_member_int(integers, DatumGetInt32(elements[i])))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("%d appears twice in %s", DatumGetInt32(elements[i]), parameter)));
 		integers = lappend_int(integers, DatumGetInt32(elements[i]));
-	}
 	return integers;
 }
 
@@ -100,6 +78,17 @@ argument_numbers(ArrayType *array, const char *parameter, int *n)
 	for (int i = 0; i < *n; i++)
 		numbers[i] = DatumGetFloat8(elements[i]);
 	return numbers;
+}
+
+void
+argument_check_once(List *strings, const char *parameter)
+{
+	for (int i = 0; i < list_length(strings); i++)
+		for (int j = 0; j < i; j++)
+			if (strcmp(list_nth(strings, i), list_nth(strings, j)) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("\"%s\" appears twice in %s", (char *) list_nth(strings, i), parameter)));
 }
 
 void

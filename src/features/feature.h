@@ -105,6 +105,21 @@ extern FeatureSet *feature_set_read(const char *name, const char *relation, Json
 /* "temporal", "rolling", ... */
 extern const char *feature_family_name(FeatureFamily family);
 
+/* ---- parameters.c ---- */
+
+/* A parameter of echolon_create_features, for echolon_parameters(). */
+typedef struct FeatureParameter
+{
+	const char *name;
+	const char *type;
+	const char *fallback;		/* default; NULL: none, or decided by the data */
+	const char *range;			/* NULL: anything of its type */
+	const char *meaning;
+	const char *scikit_learn;	/* or pandas; NULL: no name there */
+} FeatureParameter;
+
+extern const FeatureParameter *feature_parameters(int *n);
+
 /* ---- store.c ---------------------------------------------------------------- */
 
 /*

@@ -42,7 +42,12 @@ name_argument(const Creation *c, int arg)
 static List *
 names_argument(const Creation *c, int arg, const char *parameter)
 {
-	return given(c, arg) ? argument_names(DatumGetArrayTypeP(c->fcinfo->args[arg].value), parameter) : NIL;
+	List	   *names = NIL;
+
+	if (given(c, arg))
+		names = argument_names(DatumGetArrayTypeP(c->fcinfo->args[arg].value), parameter);
+	argument_check_once(names, parameter);
+	return names;
 }
 
 /* Words that must be among allowed. */
@@ -52,6 +57,7 @@ words_argument(const Creation *c, int arg, const char *parameter, const char *co
 	List	   *words = given(c, arg) ? argument_words(DatumGetArrayTypeP(c->fcinfo->args[arg].value), parameter) : NIL;
 	ListCell   *cell;
 
+	argument_check_once(words, parameter);
 	foreach(cell, words)
 		argument_check_word(lfirst(cell), parameter, allowed, n);
 	return words;
@@ -73,7 +79,7 @@ integer_argument(const Creation *c, int arg, const char *parameter, int fallback
 	return value;
 }
 
-/* Integers of at least minimum, each once. */
+/* Integers of at least minimum. */
 static List *
 integers_argument(const Creation *c, int arg, const char *parameter, int minimum)
 {

@@ -18,7 +18,9 @@
 #include "utils/float.h"
 #include "utils/syscache.h"
 
+#include "data/arguments.h"
 #include "data/column.h"
+#include "features/feature.h"
 #include "train/train.h"
 
 #define IN_RF	1
@@ -295,26 +297,6 @@ value_from_any(const ParamDef *def, Oid type, Datum datum, ParamValue *value)
 	check_number(def, value->number, float8out_internal(value->number));
 }
 
-static List *
-names_from_array(const ParamDef *def, ArrayType *array)
-{
-	Datum	   *elements;
-	bool	   *nulls;
-	int			n;
-	List	   *names = NIL;
-
-	deconstruct_array(array, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &elements, &nulls, &n);
-	for (int i = 0; i < n; i++)
-	{
-		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("parameter \"%s\" must not contain NULL", def->name)));
-		names = lappend(names, pstrdup(NameStr(*DatumGetName(elements[i]))));
-	}
-	return names;
-}
-
 void
 params_read(FunctionCallInfo fcinfo, LearnAlgorithm algorithm, ParamValues *values)
 {
@@ -385,7 +367,7 @@ params_read(FunctionCallInfo fcinfo, LearnAlgorithm algorithm, ParamValues *valu
 				value->word = pstrdup(NameStr(*DatumGetName(datum)));
 				break;
 			case PTYPE_NAMES:
-				value->names = names_from_array(def, DatumGetArrayTypeP(datum));
+				value->names = argument_names(DatumGetArrayTypeP(datum), def->name);
 				break;
 			case PTYPE_NUMBER_OR_WORD:
 				value_from_any(def, get_fn_expr_argtype(fcinfo->flinfo, arg), datum, value);
@@ -583,50 +565,81 @@ params_json(const ParamValues *values, const LearnParams *params, StringInfo out
 
 PG_FUNCTION_INFO_V1(echolon_parameters);
 
-/* echolon_parameters(function text): one row a parameter of the training functions. */
+/* One row of echolon_parameters(). */
+static void
+put_parameter(ReturnSetInfo *result, const char *const texts[9])
+{
+	Datum		row[9];
+	bool		nulls[9];
+
+	for (int i = 0; i < 9; i++)
+	{
+		nulls[i] = texts[i] == NULL;
+		row[i] = nulls[i] ? (Datum) 0 : CStringGetTextDatum(texts[i]);
+	}
+	tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
+}
+
+/* The parameters of a training function, from the table above. */
+static void
+put_training_parameters(ReturnSetInfo *result, const char *name, int function)
+{
+	for (int id = 0; id < PARAM_COUNT; id++)
+	{
+		const ParamDef *def = &param_defs[id];
+
+		if ((def->functions & function) == 0)
+			continue;
+		put_parameter(result, (const char *const[9])
+					  {
+						  name, def->name, param_type_name(def->type),
+						  function == IN_RF ? def->rf_default : def->gb_default, param_range(def),
+						  def->meaning, def->scikit_learn, def->lightgbm, def->xgboost
+					  });
+	}
+}
+
+/* The parameters of echolon_create_features, from the table of that room. */
+static void
+put_feature_parameters(ReturnSetInfo *result, const char *name)
+{
+	int			n;
+	const FeatureParameter *parameters = feature_parameters(&n);
+
+	for (int i = 0; i < n; i++)
+		put_parameter(result, (const char *const[9])
+					  {
+						  name, parameters[i].name, parameters[i].type, parameters[i].fallback,
+						  parameters[i].range, parameters[i].meaning, parameters[i].scikit_learn, NULL, NULL
+					  });
+}
+
+/*
+ * echolon_parameters(function text): one row a parameter, of the functions that have many or of the one
+ * named.
+ */
 Datum
 echolon_parameters(PG_FUNCTION_ARGS)
 {
-	static const char *const functions[] = {"echolon_train_rf", "echolon_train_gb"};
+	static const char *const functions[] = {"echolon_train_rf", "echolon_train_gb", "echolon_create_features"};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	char	   *only = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
+	bool		known = only == NULL;
 
-	if (only && strcmp(only, functions[0]) != 0 && strcmp(only, functions[1]) != 0)
+	for (int f = 0; f < lengthof(functions); f++)
+		known = known || strcmp(only, functions[f]) == 0;
+	if (!known)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("function \"%s\" has no list of parameters", only),
-				 errhint("Use 'echolon_train_rf' or 'echolon_train_gb', or nothing for both.")));
+				 errhint("Use 'echolon_train_rf', 'echolon_train_gb' or 'echolon_create_features', or nothing for all.")));
 
 	InitMaterializedSRF(fcinfo, 0);
-	for (int f = 0; f < 2; f++)
-	{
-		if (only && strcmp(only, functions[f]) != 0)
-			continue;
-		for (int id = 0; id < PARAM_COUNT; id++)
-		{
-			const ParamDef *def = &param_defs[id];
-			const char *texts[9];
-			Datum		row[9];
-			bool		nulls[9];
-
-			if ((def->functions & (f == 0 ? IN_RF : IN_GB)) == 0)
-				continue;
-			texts[0] = functions[f];
-			texts[1] = def->name;
-			texts[2] = param_type_name(def->type);
-			texts[3] = f == 0 ? def->rf_default : def->gb_default;
-			texts[4] = param_range(def);
-			texts[5] = def->meaning;
-			texts[6] = def->scikit_learn;
-			texts[7] = def->lightgbm;
-			texts[8] = def->xgboost;
-			for (int i = 0; i < 9; i++)
-			{
-				nulls[i] = texts[i] == NULL;
-				row[i] = nulls[i] ? (Datum) 0 : CStringGetTextDatum(texts[i]);
-			}
-			tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
-		}
-	}
+	if (only == NULL || strcmp(only, functions[0]) == 0)
+		put_training_parameters(result, functions[0], IN_RF);
+	if (only == NULL || strcmp(only, functions[1]) == 0)
+		put_training_parameters(result, functions[1], IN_GB);
+	if (only == NULL || strcmp(only, functions[2]) == 0)
+		put_feature_parameters(result, functions[2]);
 	return (Datum) 0;
 }

@@ -111,4 +111,4 @@ CREATE FUNCTION echolon_parameters(
 LANGUAGE C STABLE PARALLEL SAFE ROWS 60
 AS 'MODULE_PATHNAME', 'echolon_parameters';
 COMMENT ON FUNCTION echolon_parameters IS
-'The parameters of the training functions (of both, or of the one named): type, default, range, meaning, and what scikit-learn, LightGBM and XGBoost call them. Error: a function that has no list';
+'The parameters of echolon_train_rf, echolon_train_gb and echolon_create_features (of all, or of the one named): type, default, range, meaning, and what scikit-learn (of features pandas too), LightGBM and XGBoost call them. Error: a function that has no list';

@@ -47,7 +47,7 @@ FROM functions JOIN pg_type AS t ON t.oid = prorettype JOIN pg_attribute AS a ON
 WHERE proname IN ('echolon_train_rf', 'echolon_train_gb') GROUP BY proname;
 
 -- The defaults of the signatures are those of the one table in the code.
-SELECT is(coalesce(trim('()' FROM regexp_replace(pg_get_function_arg_default(f.oid, k::int), '::[a-z ]+$', '')), '(none)'),
+SELECT is(coalesce(trim('()' FROM regexp_replace(pg_get_function_arg_default(f.oid, k::int), '::[a-z \[\]]+$', '')), '(none)'),
 	coalesce(CASE WHEN p.default_value ~ '^[-0-9.]+$' OR p.default_value IN ('true', 'false', 'NULL')
 		THEN p.default_value ELSE quote_literal(p.default_value) END, '(none)'),
 	format('%s: default of %s', f.proname, p.parameter))
@@ -57,7 +57,7 @@ WHERE f.proname = p.training_function AND p.parameter = a.name AND k > 2
 SELECT set_eq(
 	format('SELECT parameter FROM echolon_parameters(%L)', proname),
 	proargnames[1:pronargs], proname || ': echolon_parameters lists each parameter')
-FROM functions WHERE proname IN ('echolon_train_rf', 'echolon_train_gb');
+FROM functions WHERE proname IN ('echolon_train_rf', 'echolon_train_gb', 'echolon_create_features');
 
 -- ---- prediction reads only
 SELECT is(provolatile, 's', format('%s is stable', oid::regprocedure)),
