@@ -33,6 +33,13 @@
 #define interval_is_infinite(interval) false
 #endif
 
+/* 16: the rule of a view no longer begins with entries for OLD and NEW */
+#if PG_VERSION_NUM < 160000
+#define VIEW_RULE_ENTRIES 2
+#else
+#define VIEW_RULE_ENTRIES 0
+#endif
+
 /* 18: pg_noreturn stands before the declaration, pg_attribute_noreturn() is gone */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn pg_attribute_noreturn()

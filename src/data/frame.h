@@ -9,6 +9,8 @@
 
 #include "access/attnum.h"
 #include "access/tupdesc.h"
+#include "executor/spi.h"
+#include "nodes/params.h"
 #include "nodes/pg_list.h"
 #include "utils/relcache.h"
 
@@ -25,6 +27,16 @@ typedef void (*RelationRow) (void *arg, TupleDesc desc, Datum *values, bool *nul
  * keeps.  Returns rows read.
  */
 extern uint64 relation_scan(Oid relid, List *columns, RelationRow row, void *arg);
+
+/*
+ * The same for the rows of any SELECT, with fully qualified names.  No more rows come once *stop is true
+ * (stop may be NULL).
+ */
+extern uint64 query_scan(const char *query, RelationRow row, void *arg, const bool *stop);
+
+/* The same for a plan of SPI_prepare, within SPI_connect and SPI_finish. */
+extern uint64 plan_scan(SPIPlanPtr plan, ParamListInfo params, RelationRow row, void *arg,
+						const bool *stop);
 
 /* What may stand for relation_scan: the same rows in any order, from source. */
 typedef uint64 (*RowSource) (void *source, List *columns, RelationRow row, void *arg);

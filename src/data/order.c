@@ -16,6 +16,7 @@
 #include <math.h>
 
 #include "data/order.h"
+#include "data/radix.h"
 #include "learn/hash.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -131,12 +132,6 @@ hash_codes(const CellGroup *group, const OrderColumn *columns, int ncolumns, con
 	}
 }
 
-typedef struct SortRow
-{
-	uint64		key;			/* first word of the hash */
-	uint64		row;			/* where the row is */
-} SortRow;
-
 /* Does a stand behind b? */
 static inline bool
 row_behind(const SortRow *a, const SortRow *b, const uint64 (*sums)[2])
@@ -149,45 +144,13 @@ row_behind(const SortRow *a, const SortRow *b, const uint64 (*sums)[2])
 /*
  * Sort by both words; returns rows or spare, whichever holds the result.
  *
- * Hashes are uniform, so the upper 32 bits, in three passes from the lowest
- * digit, leave almost nothing to do for an insertion sort; equal rows it doesn't move.
+ * Hashes are uniform, so the upper 32 bits leave almost nothing to do for an insertion sort;
+ * equal rows it doesn't move.
  */
 static SortRow *
 sort_rows(SortRow *rows, SortRow *spare, size_t n, const uint64 (*sums)[2])
 {
-	static const int shifts[] = {32, 43, 54};
-	static const int bits[] = {11, 11, 10};
-	size_t		places[1 << 11];
-
-	for (int pass = 0; pass < (int) lengthof(shifts); pass++)
-	{
-		uint64		mask = (UINT64CONST(1) << bits[pass]) - 1;
-		size_t		total = 0;
-		SortRow    *swap;
-
-		CHECK_FOR_INTERRUPTS();
-		memset(places, 0, sizeof(places));
-		for (size_t i = 0; i < n; i++)
-			places[rows[i].key >> shifts[pass] & mask]++;
-		for (size_t digit = 0; digit <= mask; digit++)
-		{
-			size_t		count = places[digit];
-
-			places[digit] = total;
-			total += count;
-		}
-		for (size_t from = 0; from < n; from += CHECK_ROWS)
-		{
-			size_t		until = Min(from + CHECK_ROWS, n);
-
-			CHECK_FOR_INTERRUPTS();
-			for (size_t i = from; i < until; i++)
-				spare[places[rows[i].key >> shifts[pass] & mask]++] = rows[i];
-		}
-		swap = rows;
-		rows = spare;
-		spare = swap;
-	}
+	rows = radix_sort(rows, spare, n, 32, 64);
 
 	for (size_t i = 1; i < n; i++)
 	{

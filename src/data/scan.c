@@ -39,6 +39,7 @@ typedef struct RowReceiver
 	DestReceiver pub;
 	RelationRow row;
 	void	   *arg;
+	const bool *stop;			/* no more rows once it is true; may be NULL */
 	MemoryContext context;		/* of the row function; reset after each row */
 	TupleDesc	desc;			/* of the query, which a slot's own may lack the names of */
 	uint64		rows;
@@ -69,7 +70,7 @@ receiver_row(TupleTableSlot *slot, DestReceiver *self)
 
 	if ((++receiver->rows & (INTERRUPT_ROWS - 1)) == 0)
 		CHECK_FOR_INTERRUPTS();
-	return true;
+	return receiver->stop == NULL || !*receiver->stop;
 }
 
 /* The query ends: nothing to do. */
@@ -78,7 +79,7 @@ receiver_shutdown(DestReceiver *self)
 {
 }
 
-/* The receiver lives on the stack of relation_scan. */
+/* The receiver lives on the stack of its caller. */
 static void
 receiver_destroy(DestReceiver *self)
 {
@@ -194,19 +195,74 @@ relation_column(Oid relid, const char *name)
 	return InvalidAttrNumber;	/* keep compiler quiet */
 }
 
+/* A receiver that gives rows to a function, and the options of SPI that lead to it. */
+static void
+receiver_init(RowReceiver *receiver, RelationRow row, void *arg, const bool *stop,
+			  SPIExecuteOptions *options)
+{
+	memset(receiver, 0, sizeof(*receiver));
+	receiver->pub.receiveSlot = receiver_row;
+	receiver->pub.rStartup = receiver_startup;
+	receiver->pub.rShutdown = receiver_shutdown;
+	receiver->pub.rDestroy = receiver_destroy;
+	receiver->pub.mydest = DestTuplestore;	/* SPI takes a query into DestNone for a utility */
+	receiver->row = row;
+	receiver->arg = arg;
+	receiver->stop = stop;
+	receiver->context = AllocSetContextCreate(CurrentMemoryContext, "echolon row",
+											  ALLOCSET_DEFAULT_SIZES);
+
+	memset(options, 0, sizeof(*options));
+	options->read_only = true;
+	options->must_return_tuples = true;
+	options->dest = &receiver->pub;
+}
+
+uint64
+query_scan(const char *query, RelationRow row, void *arg, const bool *stop)
+{
+	SPIExecuteOptions options;
+	RowReceiver receiver;
+	int			result;
+
+	receiver_init(&receiver, row, arg, stop, &options);
+	if ((result = SPI_connect()) != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed: %s", SPI_result_code_string(result));
+	result = SPI_execute_extended(query, &options);
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(result));
+	if ((result = SPI_finish()) != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed: %s", SPI_result_code_string(result));
+
+	MemoryContextDelete(receiver.context);
+	return receiver.rows;
+}
+
+uint64
+plan_scan(SPIPlanPtr plan, ParamListInfo params, RelationRow row, void *arg, const bool *stop)
+{
+	SPIExecuteOptions options;
+	RowReceiver receiver;
+	int			result;
+
+	receiver_init(&receiver, row, arg, stop, &options);
+	options.params = params;
+	result = SPI_execute_plan_extended(plan, &options);
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(result));
+
+	MemoryContextDelete(receiver.context);
+	return receiver.rows;
+}
+
 uint64
 relation_scan(Oid relid, List *columns, RelationRow row, void *arg)
 {
 	StringInfoData query;
-	SPIExecuteOptions options;
-	RowReceiver receiver;
-	MemoryContext context;
 	ListCell   *cell;
-	int			result;
+	uint64		rows;
 
 	relation_lock(relid);
-
-	context = AllocSetContextCreate(CurrentMemoryContext, "echolon row", ALLOCSET_DEFAULT_SIZES);
 
 	initStringInfo(&query);
 	appendStringInfoString(&query, "SELECT");
@@ -214,31 +270,7 @@ relation_scan(Oid relid, List *columns, RelationRow row, void *arg)
 		appendStringInfo(&query, "%s %s", cell == list_head(columns) ? "" : ",",
 						 quote_identifier(lfirst(cell)));
 	appendStringInfo(&query, " FROM %s", relation_name(relid));
-
-	memset(&receiver, 0, sizeof(receiver));
-	receiver.pub.receiveSlot = receiver_row;
-	receiver.pub.rStartup = receiver_startup;
-	receiver.pub.rShutdown = receiver_shutdown;
-	receiver.pub.rDestroy = receiver_destroy;
-	receiver.pub.mydest = DestTuplestore;	/* SPI takes a query into DestNone for a utility */
-	receiver.row = row;
-	receiver.arg = arg;
-	receiver.context = context;
-
-	memset(&options, 0, sizeof(options));
-	options.read_only = true;
-	options.must_return_tuples = true;
-	options.dest = &receiver.pub;
-
-	if ((result = SPI_connect()) != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed: %s", SPI_result_code_string(result));
-	result = SPI_execute_extended(query.data, &options);
-	if (result != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(result));
-	if ((result = SPI_finish()) != SPI_OK_FINISH)
-		elog(ERROR, "SPI_finish failed: %s", SPI_result_code_string(result));
-
-	MemoryContextDelete(context);
+	rows = query_scan(query.data, row, arg, NULL);
 	pfree(query.data);
-	return receiver.rows;
+	return rows;
 }

@@ -24,5 +24,3 @@ PENDING void feature_store_touch(int64 id, uint64 rows_fitted) { elog(ERROR, "pe
 PENDING void feature_store_delete(int64 id) { elog(ERROR, "pending"); }
 PENDING FeatureSet *feature_set_find(const char *name) { elog(ERROR, "pending"); }
 PENDING FeatureSet *feature_set_of_view(Oid relid) { return NULL; }
-PENDING uint64 feature_scan(const FeatureSet *set, List *columns, RelationRow row, void *arg) { elog(ERROR, "pending"); }
-PENDING bool feature_scan_possible(const FeatureSet *set) { return false; }

@@ -1,0 +1,844 @@
+/*
+ * direct.c
+ *		The direct path: a feature set's rows without the windows of its view.
+ *
+ * One query reads the relation once, as the caller: the wanted columns, the features of one row
+ * (PostgreSQL evaluates them, by the same functions as in the view), and what windows need.  Rows are
+ * kept (rowstore.c), put into the order of (group, date, keys) by radix (roworder.c), and pushed
+ * through the engine that is behind echolon_rolling too, so every bit is the view's.
+ *
+ * Where no windows are wanted rows pass through as they come.  Where they don't fit into
+ * echolon.max_memory, or a group's type cannot be hashed, the view's own query is executed.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/tupdesc.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "nodes/execnodes.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/analyze.h"
+#include "parser/parse_node.h"
+#include "parser/parser.h"
+#include "rewrite/rewriteHandler.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/float.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+
+#include "compat.h"
+#include "features/define.h"
+#include "features/direct.h"
+#include "features/rowstore.h"
+#include "features/terms.h"
+#include "model/model.h"
+
+#define CHECK_ROWS		1024	/* rows between two cancel checks; a power of two */
+#define FETCH_AHEAD		6		/* rows */
+#define FETCH_BYTES		256		/* of a row, at most */
+
+/* A column of the query. */
+typedef struct QueryColumn
+{
+	char	   *sql;
+	Oid			typid;
+	int32		typmod;
+	Oid			collation;
+	bool		keep_value;		/* wanted as it is */
+	bool		keep_number;	/* wanted as a double */
+	int			value;			/* fields of the store, or -1; the same one for a float8 */
+	int			number;
+	ColumnType	type;			/* keep_number */
+} QueryColumn;
+
+/* One column's windows. */
+typedef struct DirectWindow
+{
+	int			source;
+	RollingState *state;
+	List	   *wanted;			/* of integers: its terms */
+	double	   *numbers;		/* by place in wanted */
+	bool	   *isnull;
+} DirectWindow;
+
+/* A share or a rank. */
+typedef struct DirectDate
+{
+	FeatureKind kind;
+	int			source;
+	int			field;			/* of the store: where it goes */
+} DirectDate;
+
+/* A wanted column of the view: of the query, of the store beside it, or of a window. */
+typedef struct DirectOutput
+{
+	int			source;			/* else -1 */
+	int			date;			/* else -1 */
+	int			window;			/* else -1 */
+	int			term;			/* place in the window's wanted */
+} DirectOutput;
+
+typedef struct DirectScan
+{
+	const FeatureSet *set;
+	List	   *columns;		/* wanted */
+	TupleDesc	desc;			/* of them */
+
+	int			nsources;
+	QueryColumn *sources;
+	int			nwindows;
+	DirectWindow *windows;
+	int			ndates;
+	DirectDate *dates;
+	DirectOutput *outputs;		/* one a wanted column */
+
+	int			date;			/* sources of the order; -1: none */
+	int			ngroups;
+	int		   *groups;
+	int			nkeys;
+	int		   *key_sources;
+	OrderKey   *keys;
+
+	RowStore   *store;
+	GroupTable *table;
+	bool		stop;			/* reading, because the store is full */
+
+	RelationRow row;			/* the caller's */
+	void	   *arg;
+	MemoryContext row_context;
+} DirectScan;
+
+/* ---- what to read ---------------------------------------------------------------- */
+
+Query *
+direct_analyze(const char *sql)
+{
+	List	   *parsed = raw_parser(sql, RAW_PARSE_DEFAULT);
+	ParseState *pstate = make_parsestate(NULL);
+	Query	   *query;
+
+	pstate->p_sourcetext = sql;
+	query = transformTopLevelStmt(pstate, linitial_node(RawStmt, parsed));
+	free_parsestate(pstate);
+	return query;
+}
+
+/* The query's column of this SQL; it is added where it is new. */
+static int
+scan_source(DirectScan *scan, char *sql, bool value, bool number)
+{
+	int			i;
+
+	for (i = 0; i < scan->nsources; i++)
+		if (strcmp(scan->sources[i].sql, sql) == 0)
+			break;
+	if (i == scan->nsources)
+	{
+		scan->sources = scan->sources == NULL ? palloc(sizeof(QueryColumn)) :
+			repalloc(scan->sources, mul_size(scan->nsources + 1, sizeof(QueryColumn)));
+		memset(&scan->sources[i], 0, sizeof(QueryColumn));
+		scan->sources[i].sql = sql;
+		scan->nsources++;
+	}
+	scan->sources[i].keep_value |= value;
+	scan->sources[i].keep_number |= number;
+	return i;
+}
+
+/* A wanted column that is a window's term. */
+static void
+want_term(DirectScan *scan, const Feature *feature, DirectOutput *output)
+{
+	const FeatureWindow *window = &scan->set->windows[feature->window];
+	DirectWindow *own = &scan->windows[feature->window];
+
+	own->source = scan_source(scan, feature_column(window->column), false, true);
+	output->window = feature->window;
+	output->term = list_length(own->wanted);
+	own->wanted = lappend_int(own->wanted, feature->term);
+}
+
+/* A wanted column that is computed over the rows of a date. */
+static void
+want_date(DirectScan *scan, const Feature *feature, DirectOutput *output)
+{
+	DirectDate *date = &scan->dates[scan->ndates];
+
+	date->kind = feature->kind;
+	/* ranks compare the values themselves */
+	date->source = scan_source(scan, feature_column(feature->column),
+							   feature->kind == FEATURE_RANK, true);
+	output->date = scan->ndates++;
+}
+
+/* The feature of this name, or NULL. */
+static const Feature *
+set_feature(const FeatureSet *set, const char *name)
+{
+	for (int i = 0; i < set->nfeatures; i++)
+		if (strcmp(set->features[i].name, name) == 0)
+			return &set->features[i];
+	return NULL;
+}
+
+/* Where a wanted column comes from. */
+static void
+want_column(DirectScan *scan, const char *name, DirectOutput *output)
+{
+	const Feature *feature = set_feature(scan->set, name);
+
+	output->source = output->date = output->window = -1;
+	if (feature == NULL)
+	{
+		if (!feature_has_name(scan->set->columns, name))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("feature set \"%s\" has no column \"%s\"", scan->set->name, name)));
+		output->source = scan_source(scan, feature_column(name), true, false);
+		return;
+	}
+	switch (feature->kind)
+	{
+		case FEATURE_ROW:
+			output->source = scan_source(scan, feature->expression, true, false);
+			break;
+		case FEATURE_WINDOW:
+			want_term(scan, feature, output);
+			break;
+		case FEATURE_SHARE:
+		case FEATURE_RANK:
+			want_date(scan, feature, output);
+			break;
+	}
+}
+
+/* Are rows to be ordered at all? */
+static bool
+scan_is_ordered(const DirectScan *scan)
+{
+	if (scan->ndates > 0)
+		return true;
+	for (int i = 0; i < scan->nwindows; i++)
+		if (scan->windows[i].wanted != NIL)
+			return true;
+	return false;
+}
+
+/* What rows are ordered by, into the query. */
+static void
+want_order(DirectScan *scan)
+{
+	const FeatureSet *set = scan->set;
+	ListCell   *cell;
+
+	scan->date = scan_source(scan, feature_column(set->date_column), false, false);
+	scan->groups = palloc(mul_size(Max(list_length(set->group_by), 1), sizeof(int)));
+	foreach(cell, set->group_by)
+		scan->groups[scan->ngroups++] = scan_source(scan, feature_column(lfirst(cell)), false, false);
+	scan->key_sources = palloc(mul_size(Max(list_length(set->order_by), 1), sizeof(int)));
+	foreach(cell, set->order_by)
+		scan->key_sources[scan->nkeys++] = scan_source(scan, feature_column(lfirst(cell)), true, false);
+}
+
+/* The query's text. */
+static char *
+scan_sql(const DirectScan *scan)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, "SELECT");
+	for (int i = 0; i < scan->nsources; i++)
+		appendStringInfo(&out, "%s %s", i == 0 ? "" : ",", scan->sources[i].sql);
+	appendStringInfo(&out, " FROM %s AS s", relation_name(scan->set->relid));
+	return out.data;
+}
+
+/* Types of the query's columns. */
+static void
+scan_types(DirectScan *scan, const char *sql)
+{
+	TupleDesc	desc = ExecCleanTypeFromTL(direct_analyze(sql)->targetList);
+
+	Assert(desc->natts == scan->nsources);
+	for (int i = 0; i < scan->nsources; i++)
+	{
+		QueryColumn *source = &scan->sources[i];
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+
+		source->typid = attribute->atttypid;
+		source->typmod = attribute->atttypmod;
+		source->collation = attribute->attcollation;
+		source->value = source->number = -1;
+		if (source->keep_number &&
+			(!column_type_resolve(source->typid, &source->type) ||
+			 source->type.kind != COLUMN_NUMBER))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("%s is of type %s, which is no number", source->sql,
+							format_type_be(source->typid)),
+					 errdetail("Windows of feature set \"%s\" are made of it.", scan->set->name)));
+	}
+}
+
+/* The names and types of the wanted columns. */
+static void
+scan_describe(DirectScan *scan)
+{
+	int			n = list_length(scan->columns);
+
+	scan->desc = CreateTemplateTupleDesc(n);
+	for (int i = 0; i < n; i++)
+	{
+		const DirectOutput *output = &scan->outputs[i];
+		const char *name = list_nth(scan->columns, i);
+
+		if (output->source >= 0)
+		{
+			const QueryColumn *source = &scan->sources[output->source];
+
+			TupleDescInitEntry(scan->desc, i + 1, name, source->typid, source->typmod, 0);
+			TupleDescInitEntryCollation(scan->desc, i + 1, source->collation);
+		}
+		else
+			TupleDescInitEntry(scan->desc, i + 1, name,
+							   output->date >= 0 && scan->dates[output->date].kind == FEATURE_RANK ?
+							   INT8OID : FLOAT8OID, -1, 0);
+	}
+}
+
+/* How the columns of a set are computed; returns the query's text in *sql. */
+static DirectScan *
+scan_create(const FeatureSet *set, List *columns, char **sql)
+{
+	DirectScan *scan = palloc0(sizeof(DirectScan));
+	int			i = 0;
+	ListCell   *cell;
+
+	if (!OidIsValid(set->relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("the relation %s of feature set \"%s\" does not exist", set->relation,
+						set->name)));
+	scan->set = set;
+	scan->columns = columns;
+	scan->nwindows = set->nwindows;
+	scan->windows = palloc0(mul_size(Max(set->nwindows, 1), sizeof(DirectWindow)));
+	scan->dates = palloc0(mul_size(Max(list_length(columns), 1), sizeof(DirectDate)));
+	scan->outputs = palloc0(mul_size(Max(list_length(columns), 1), sizeof(DirectOutput)));
+	scan->date = -1;
+	foreach(cell, columns)
+		want_column(scan, lfirst(cell), &scan->outputs[i++]);
+	if (scan_is_ordered(scan))
+		want_order(scan);
+	*sql = scan_sql(scan);
+	scan_types(scan, *sql);
+	scan_describe(scan);
+	return scan;
+}
+
+/* ---- keeping rows ------------------------------------------------------------------ */
+
+RollingClock *
+direct_clock(const FeatureSet *set)
+{
+	return clock_create(set->date_kind,
+						set->date_kind == COLUMN_TIMESTAMPTZ ? clock_zone(set->zone) : NULL);
+}
+
+int64
+direct_time(const FeatureSet *set, Datum date, bool isnull)
+{
+	int64		micros;
+
+	if (isnull)
+		return ROW_DATELESS;
+	if (clock_time(set->date_kind, date, &micros))
+		return micros;
+	if (set->date_kind == COLUMN_DATE)
+		return DATE_IS_NOBEGIN(DatumGetDateADT(date)) ? ROW_EARLIEST : ROW_LATEST;
+	return TIMESTAMP_IS_NOBEGIN(DatumGetTimestamp(date)) ? ROW_EARLIEST : ROW_LATEST;
+}
+
+/* The store, its fields and groups; false where groups cannot be told apart by a hash. */
+static bool
+scan_open(DirectScan *scan, MemoryContext context)
+{
+	RowStore   *store = rowstore_create(context, max_memory_bytes());
+	Oid		   *types = palloc(mul_size(Max(scan->ngroups, 1), sizeof(Oid)));
+	Oid		   *collations = palloc(mul_size(Max(scan->ngroups, 1), sizeof(Oid)));
+
+	scan->store = store;
+	for (int i = 0; i < scan->nsources; i++)
+	{
+		QueryColumn *source = &scan->sources[i];
+
+		if (source->keep_value)
+			source->value = rowstore_field(store, source->typid);
+		if (source->keep_number)
+			source->number = source->keep_value && source->type.basetype == FLOAT8OID ?
+				source->value : rowstore_field(store, FLOAT8OID);
+	}
+	for (int i = 0; i < scan->ndates; i++)
+		scan->dates[i].field = rowstore_field(store, scan->dates[i].kind == FEATURE_RANK ?
+											  INT8OID : FLOAT8OID);
+	rowstore_open(store);
+
+	scan->keys = palloc0(mul_size(Max(scan->nkeys, 1), sizeof(OrderKey)));
+	for (int i = 0; i < scan->nkeys; i++)
+	{
+		const QueryColumn *source = &scan->sources[scan->key_sources[i]];
+
+		order_key_init(&scan->keys[i], source->typid, source->collation);
+		scan->keys[i].field = source->value;
+	}
+	for (int i = 0; i < scan->ngroups; i++)
+	{
+		types[i] = scan->sources[scan->groups[i]].typid;
+		collations[i] = scan->sources[scan->groups[i]].collation;
+	}
+	scan->table = groups_create(store, scan->ngroups, types, collations);
+	return scan->table != NULL;
+}
+
+/* A row of the query, to be kept. */
+static void
+scan_keep(void *arg, TupleDesc desc, Datum *values, bool *nulls)
+{
+	DirectScan *scan = arg;
+	RowStore   *store = scan->store;
+	char	   *record;
+
+	record = rowstore_add(store, direct_time(scan->set, values[scan->date], nulls[scan->date]),
+						  groups_find(scan->table, scan->groups, values, nulls));
+	if (record != NULL)
+	{
+		for (int i = 0; i < scan->nsources; i++)
+		{
+			const QueryColumn *source = &scan->sources[i];
+
+			if (nulls[i])
+				continue;
+			if (source->value >= 0)
+				row_put(store, record, source->value, values[i]);
+			if (source->number >= 0 && source->number != source->value)
+				row_put_number(store, record, source->number,
+							   column_number(&source->type, values[i]));
+		}
+	}
+	scan->stop = store->full;
+}
+
+/* ---- computing ---------------------------------------------------------------------- */
+
+/* What all dates are multiples of, counted from the first. */
+static int64
+scan_unit(const DirectScan *scan)
+{
+	return scan->set->date_kind == COLUMN_DATE ? USECS_PER_DAY : 1;
+}
+
+/* Shares and ranks into the records. */
+static void
+scan_dates(DirectScan *scan)
+{
+	RowStore   *store = scan->store;
+	SortRow    *rows;
+
+	if (scan->ndates == 0)
+		return;
+	rows = roworder_sort(store, 0, NULL, 0, scan_unit(scan));
+	for (int i = 0; i < scan->ndates; i++)
+	{
+		const DirectDate *date = &scan->dates[i];
+		const QueryColumn *source = &scan->sources[date->source];
+		OrderKey	exact;
+
+		if (date->kind == FEATURE_SHARE)
+		{
+			bydate_share(store, rows, source->number, date->field);
+			continue;
+		}
+		order_key_init(&exact, source->typid, source->collation);
+		exact.field = source->value;
+		switch (source->type.basetype)
+		{
+			case INT2OID:
+			case INT4OID:
+			case FLOAT4OID:
+			case FLOAT8OID:
+				bydate_rank(store, rows, source->number, NULL, date->field);
+				break;
+			case INTERVALOID:	/* ordered by months of 30 days, its number has years of 365.25 */
+				bydate_rank(store, rows, -1, &exact, date->field);
+				break;
+			default:
+				bydate_rank(store, rows, source->number, &exact, date->field);
+		}
+	}
+	pfree(rows);
+	frame_memory_subtract(&store->memory, store->nrows, sizeof(SortRow));
+}
+
+/* The engines of the windows that are wanted. */
+static void
+scan_states(DirectScan *scan)
+{
+	RollingClock *clock = direct_clock(scan->set);
+	const LearnEnv *env = limited_env(CurrentMemoryContext, "echolon_feature_rows");
+
+	for (int w = 0; w < scan->nwindows; w++)
+	{
+		DirectWindow *window = &scan->windows[w];
+		int			nterms = list_length(window->wanted);
+		RollingTerm *terms;
+
+		if (nterms == 0)
+			continue;
+		terms = palloc(mul_size(nterms, sizeof(RollingTerm)));
+		for (int i = 0; i < nterms; i++)
+			terms[i] = term_parse(list_nth(scan->set->windows[w].terms,
+										   list_nth_int(window->wanted, i)));
+		window->state = rolling_create(env, terms, nterms, clock, scan->set->fill);
+		window->numbers = palloc(mul_size(nterms, sizeof(double)));
+		window->isnull = palloc(mul_size(nterms, sizeof(bool)));
+	}
+}
+
+void
+direct_push(RollingState *state, double value, bool isnull, int64 time, double *numbers,
+			bool *isnulls)
+{
+	rolling_push(state, value, isnull, time, numbers, isnulls);
+	if (unlikely(rolling_overflowed(state)))
+		float_overflow_error();
+}
+
+/* The next row in order through all windows. */
+static void
+scan_push(DirectScan *scan, const char *record)
+{
+	int64		time = ((const RowHead *) record)->time;
+
+	for (int w = 0; w < scan->nwindows; w++)
+	{
+		DirectWindow *window = &scan->windows[w];
+		int			number;
+
+		if (window->state == NULL)
+			continue;
+		/* a row that has no place in time is in no window, and has none */
+		if (time >= ROW_TIMELESS)
+		{
+			memset(window->isnull, true, list_length(window->wanted));
+			continue;
+		}
+		number = scan->sources[window->source].number;
+		direct_push(window->state, row_number(scan->store, record, number),
+					row_isnull(record, number), time, window->numbers, window->isnull);
+	}
+}
+
+/* The wanted columns of a row. */
+static void
+scan_row(DirectScan *scan, const char *record, Datum *values, bool *nulls)
+{
+	int			n = scan->desc->natts;
+
+	for (int i = 0; i < n; i++)
+	{
+		const DirectOutput *output = &scan->outputs[i];
+
+		if (output->window >= 0)
+		{
+			const DirectWindow *window = &scan->windows[output->window];
+
+			nulls[i] = window->isnull[output->term];
+			values[i] = nulls[i] ? (Datum) 0 : Float8GetDatum(window->numbers[output->term]);
+		}
+		else
+		{
+			int			field = output->date >= 0 ? scan->dates[output->date].field :
+				scan->sources[output->source].value;
+
+			nulls[i] = row_isnull(record, field);
+			values[i] = nulls[i] ? (Datum) 0 : row_get(scan->store, record, field);
+		}
+	}
+}
+
+/* Give a row to the caller. */
+static inline void
+scan_give(DirectScan *scan, Datum *values, bool *nulls)
+{
+	MemoryContext old = MemoryContextSwitchTo(scan->row_context);
+
+	scan->row(scan->arg, scan->desc, values, nulls);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(scan->row_context);
+}
+
+/* All rows in order, computed and given to the caller. */
+static void
+scan_compute(DirectScan *scan)
+{
+	RowStore   *store = scan->store;
+	size_t		fetch = Min(store->cells.stride, FETCH_BYTES);
+	Datum	   *values = palloc(mul_size(Max(scan->desc->natts, 1), sizeof(Datum)));
+	bool	   *nulls = palloc(Max(scan->desc->natts, 1));
+	uint32		group = 0;
+	SortRow    *rows;
+
+	scan_dates(scan);
+	rows = roworder_sort(store, groups_count(scan->table), scan->keys, scan->nkeys,
+						 scan_unit(scan));
+	scan_states(scan);
+	for (size_t i = 0; i < store->nrows; i++)
+	{
+		const char *record = rowstore_row(store, rows[i].row);
+
+		if ((i & (CHECK_ROWS - 1)) == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (i + FETCH_AHEAD < store->nrows)
+		{
+			const char *ahead = rowstore_row(store, rows[i + FETCH_AHEAD].row);
+
+			for (size_t byte = 0; byte < fetch; byte += CACHE_LINE)
+				__builtin_prefetch(ahead + byte);
+		}
+		if (i == 0 || ((const RowHead *) record)->group != group)
+		{
+			group = ((const RowHead *) record)->group;
+			for (int w = 0; w < scan->nwindows; w++)
+				if (scan->windows[w].state != NULL)
+					rolling_restart(scan->windows[w].state);
+		}
+		scan_push(scan, record);
+		scan_row(scan, record, values, nulls);
+		scan_give(scan, values, nulls);
+	}
+}
+
+/* A row that passes through; it is in a context of its own already. */
+static void
+scan_pass(void *arg, TupleDesc desc, Datum *values, bool *nulls)
+{
+	DirectScan *scan = arg;
+
+	scan->row(scan->arg, scan->desc, values, nulls);
+}
+
+/* The same columns by the view's own query. */
+static uint64
+scan_view(DirectScan *scan)
+{
+	StringInfoData out;
+	ListCell   *cell;
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, "SELECT");
+	foreach(cell, scan->columns)
+		appendStringInfo(&out, "%s %s", cell == list_head(scan->columns) ? "" : ",",
+						 feature_column(lfirst(cell)));
+	appendStringInfo(&out, " FROM (%s) AS s", feature_view_sql(scan->set));
+	return query_scan(out.data, scan_pass, scan, NULL);
+}
+
+/* All rows to the caller's function; memory is the current context's. */
+static uint64
+scan_run(DirectScan *scan, const char *sql, RelationRow row, void *arg)
+{
+	MemoryContext context;
+	uint64		rows = 0;
+
+	scan->row = row;
+	scan->arg = arg;
+	if (!scan_is_ordered(scan))
+		return query_scan(sql, scan_pass, scan, NULL);
+
+	context = AllocSetContextCreate(CurrentMemoryContext, "echolon feature rows",
+									ALLOCSET_DEFAULT_SIZES);
+	scan->row_context = AllocSetContextCreate(CurrentMemoryContext, "echolon feature row",
+											  ALLOCSET_DEFAULT_SIZES);
+	if (!scan_open(scan, context))
+		return scan_view(scan);
+	rows = query_scan(sql, scan_keep, scan, &scan->stop);
+	if (scan->stop)
+	{
+		MemoryContextDelete(context);
+		return scan_view(scan);
+	}
+	scan_compute(scan);
+	return rows;
+}
+
+uint64
+feature_scan(const FeatureSet *set, List *columns, RelationRow row, void *arg)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context = AllocSetContextCreate(caller, "echolon feature scan",
+												  ALLOCSET_DEFAULT_SIZES);
+	DirectScan *scan;
+	char	   *sql;
+	uint64		rows;
+
+	MemoryContextSwitchTo(context);
+	scan = scan_create(set, columns, &sql);
+	rows = scan_run(scan, sql, row, arg);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return rows;
+}
+
+/* ---- may it stand for the view? ------------------------------------------------------- */
+
+/* Are all columns that the set's SQL names still there? */
+static bool
+columns_exist(const FeatureSet *set)
+{
+	List	   *names = list_concat_copy(set->columns, set->group_by);
+	ListCell   *cell;
+
+	names = list_concat(names, set->order_by);
+	names = list_concat(names, set->numeric);
+	names = list_concat(names, set->category);
+	if (set->date_column != NULL)
+		names = lappend(names, set->date_column);
+	for (int i = 0; i < set->nfeatures; i++)
+		names = list_concat(names, set->features[i].sources);
+	foreach(cell, names)
+	{
+		if (get_attnum(set->relid, lfirst(cell)) == InvalidAttrNumber)
+			return false;
+	}
+	return true;
+}
+
+/* Has the view the set's columns, by these names? */
+static bool
+view_has_columns(const FeatureSet *set, TupleDesc desc)
+{
+	int			ncolumns = list_length(set->columns);
+
+	if (desc->natts != ncolumns + set->nfeatures)
+		return false;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		const char *name = i < ncolumns ? list_nth(set->columns, i) :
+			set->features[i - ncolumns].name;
+
+		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) != 0)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The view's rule is compared as a tree with what the set's SQL becomes now, so it is of no importance how
+ * either is written or where names are looked up.  equal() looks neither at places in the text nor at
+ * how a call is displayed.
+ */
+bool
+feature_scan_possible(const FeatureSet *set)
+{
+	Relation	view;
+	bool		possible = false;
+
+	/* what was computed once is not what the relation holds now */
+	if (OidIsValid(set->materialized_view) || !OidIsValid(set->relid) ||
+		!OidIsValid(set->view) || get_rel_relkind(set->view) != RELKIND_VIEW ||
+		!columns_exist(set))
+		return false;
+
+	view = relation_open(set->view, AccessShareLock);
+	if (RelationHasSecurityInvoker(view) && view_has_columns(set, RelationGetDescr(view)))
+	{
+		Query	   *stored = copyObject(get_view_query(view));
+		Query	   *fresh = direct_analyze(feature_view_sql(set));
+
+		if (VIEW_RULE_ENTRIES > 0)
+		{
+			stored->rtable = list_copy_tail(stored->rtable, VIEW_RULE_ENTRIES);
+			OffsetVarNodes((Node *) stored, -VIEW_RULE_ENTRIES, 0);
+		}
+		possible = equal(stored, fresh);
+	}
+	relation_close(view, AccessShareLock);
+	return possible;
+}
+
+/* ---- rows for a materialized view -------------------------------------------------------- */
+
+List *
+feature_set_columns(const FeatureSet *set)
+{
+	List	   *columns = list_copy(set->columns);
+
+	for (int i = 0; i < set->nfeatures; i++)
+		columns = lappend(columns, set->features[i].name);
+	return columns;
+}
+
+/* Raise unless a list of column definitions is the set's columns. */
+static void
+check_definitions(const FeatureSet *set, TupleDesc given, TupleDesc desc)
+{
+	for (int i = 0; i < Max(given->natts, desc->natts); i++)
+	{
+		Form_pg_attribute asked = i < given->natts ? TupleDescAttr(given, i) : NULL;
+		Form_pg_attribute own = i < desc->natts ? TupleDescAttr(desc, i) : NULL;
+
+		if (asked != NULL && own != NULL && asked->atttypid == own->atttypid &&
+			strcmp(NameStr(asked->attname), NameStr(own->attname)) == 0)
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the column definitions are not the columns of feature set \"%s\"", set->name),
+				 asked == NULL ?
+				 errdetail("Column %d, \"%s\" %s, is not defined.", i + 1, NameStr(own->attname),
+						   format_type_be(own->atttypid)) :
+				 own == NULL ?
+				 errdetail("It has %d columns, %d are defined.", desc->natts, given->natts) :
+				 errdetail("Column %d is \"%s\" %s, defined is \"%s\" %s.", i + 1, NameStr(own->attname),
+						   format_type_be(own->atttypid), NameStr(asked->attname),
+						   format_type_be(asked->atttypid)),
+				 errhint("The view of the set has these columns, and is easier to read.")));
+	}
+}
+
+/* A row into the result. */
+static void
+put_row(void *arg, TupleDesc desc, Datum *values, bool *nulls)
+{
+	ReturnSetInfo *result = arg;
+
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+PG_FUNCTION_INFO_V1(echolon_feature_rows);
+
+/* echolon_feature_rows(name): all rows of a set's view, by the direct path. */
+Datum
+echolon_feature_rows(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	FeatureSet *set = feature_set_find(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	DirectScan *scan;
+	char	   *sql;
+
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	scan = scan_create(set, feature_set_columns(set), &sql);
+	check_definitions(set, result->setDesc, scan->desc);
+	scan_run(scan, sql, put_row, result);
+	PG_RETURN_NULL();
+}
