@@ -10,10 +10,6 @@
 #define PENDING pg_attribute_weak_here
 #define pg_attribute_weak_here __attribute__((weak))
 
-PENDING RollingState *rolling_create(const LearnEnv *env, const RollingTerm *terms, int nterms, const RollingClock *clock, bool fill) { elog(ERROR, "pending"); }
-PENDING void rolling_restart(RollingState *state) { elog(ERROR, "pending"); }
-PENDING void rolling_push(RollingState *state, double value, bool isnull, int64_t at, double *out, bool *nulls) { elog(ERROR, "pending"); }
-PENDING bool rolling_overflowed(const RollingState *state) { elog(ERROR, "pending"); }
 PENDING Fit *fit_relation(Oid relid, List *numeric, List *category) { elog(ERROR, "pending"); }
 PENDING void fit_store(int64 set_id, const Fit *fit) { elog(ERROR, "pending"); }
 PENDING double fit_high_value(const NumberFit *fit, double share, double *above, bool *moved) { elog(ERROR, "pending"); }

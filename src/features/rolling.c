@@ -543,7 +543,7 @@ time_before(const RollingState *state, int64_t at, const RollingSpan *span)
 }
 
 /*
- * Rows before the time leave.  What has left stays out, even where times go back; the last row itself is always
+ * Rows up to the time leave.  What has left stays out, even where times go back; the last row itself is always
  * in.
  */
 static void
@@ -555,7 +555,7 @@ window_move_span(const RollingState *state, Window *window, const Row *last)
 		bound = window->bound;
 	window->started = true;
 	window->bound = bound;
-	while (window->first < last->number && ring_time(state, window->first) < bound)
+	while (window->first < last->number && ring_time(state, window->first) <= bound)
 	{
 		window_leave(state, window, window->first);
 		if ((++window->first & CHECK_MASK) == 0)

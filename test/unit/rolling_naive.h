@@ -71,7 +71,7 @@ naive_window(const NaiveRow *rows, size_t last, const RollingTerm *term, const R
 		if (term->extent == ROLLING_ROWS)
 			in = last - i < (size_t) term->rows;
 		else if (term->extent == ROLLING_SPAN)
-			in = rows[i].at >= bound;
+			in = rows[i].at > bound;
 		else if (term->extent != ROLLING_EXPANDING)
 			in = clock->period(clock->arg, rows[i].at, term->extent) ==
 				clock->period(clock->arg, rows[last].at, term->extent);
