@@ -132,6 +132,16 @@ scan_directly(void *source, List *columns, RelationRow row, void *arg)
 }
 
 void
+set_row_source(FeatureSet *set, FrameSpec *spec)
+{
+	/* a materialized view's rows are read as they were stored */
+	if (OidIsValid(set->materialized_view) || spec->relid != set->view || !feature_scan_possible(set))
+		return;
+	spec->rows = scan_directly;
+	spec->rows_source = set;
+}
+
+void
 set_prepare(Training *t)
 {
 	t->feature_set = feature_set_of_view(t->values.value[PARAM_RELATION].relation);
@@ -150,12 +160,7 @@ set_frame_spec(const Training *t, FrameSpec *spec)
 	spec->withheld_reason = set_withheld_reason(spec->target);
 	check_named(t, spec->withheld);
 	spec->series = set->group_by;
-	/* a materialized view's rows are read as they were stored */
-	if (!OidIsValid(set->materialized_view) && spec->relid == set->view && feature_scan_possible(set))
-	{
-		spec->rows = scan_directly;
-		spec->rows_source = set;
-	}
+	set_row_source(set, spec);
 }
 
 void

@@ -211,6 +211,9 @@ extern void set_prepare(Training *t);
 /* Where the rows are read, what is not to be a feature; an error where that was asked for by name. */
 extern void set_frame_spec(const Training *t, FrameSpec *spec);
 
+/* Read the set's view by the direct path where that may stand for it. */
+extern void set_row_source(FeatureSet *set, FrameSpec *spec);
+
 /* The NOTICE that names the features that were left out. */
 extern void set_announce(const Training *t);
 

@@ -112,3 +112,18 @@ LANGUAGE C STABLE PARALLEL SAFE ROWS 60
 AS 'MODULE_PATHNAME', 'echolon_parameters';
 COMMENT ON FUNCTION echolon_parameters IS
 'The parameters of echolon_train_rf, echolon_train_gb and echolon_create_features (of all, or of the one named): type, default, range, meaning, and what scikit-learn (of features pandas too), LightGBM and XGBoost call them. Error: a function that has no list';
+
+CREATE FUNCTION echolon_check_leakage(
+	relation regclass,
+	target name,
+	max_rows integer DEFAULT 20000,
+	OUT column_name text,
+	OUT metric text,
+	OUT score double precision,
+	OUT verdict text,
+	OUT reason text
+) RETURNS SETOF record
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 30
+AS 'MODULE_PATHNAME', 'echolon_check_leakage';
+COMMENT ON FUNCTION echolon_check_leakage IS
+'Which columns of a relation know the target, the worst first. score: r2 (a number) or roc_auc (classes, macro one-vs-rest) of a tree of 32 leaves on that column alone (text of many levels as smoothed means of the target), on a quarter of the rows that it was not fitted to; NULL where it cannot be measured. verdict: leak from .99 on, for a copy of the target, for what rises or falls with it (rank correlation of .999), and for a feature of a feature set that contains the row''s own target; suspicious from .95 on; else ok. reason says what it may be. Keys and row numbers are examined too, though trainings leave them out. At most max_rows rows are looked at, a sample by hash. Errors: as for echolon_train_rf';
