@@ -28,7 +28,8 @@ OBJS = $(SRCS:.c=.o)
 SQL_PARTS = src/prologue.sql src/model/model.sql src/train/train.sql \
 	src/predict/predict.sql src/predict/evaluate.sql \
 	src/features/window.sql src/features/rows.sql src/features/aggregates.sql \
-	src/features/store.sql src/features/encoders.sql src/features/sets.sql src/features/direct.sql
+	src/features/store.sql src/features/encoders.sql src/features/sets.sql src/features/direct.sql \
+	src/epilogue.sql
 DATA_built = echolon--$(EXTVERSION).sql
 
 REGRESS = $(sort $(patsubst $(here)sql/%.sql,%,$(wildcard $(here)sql/*.sql)))

@@ -15,15 +15,19 @@
 #include "varatt.h"
 #endif
 
-/* 16: one family of object_aclcheck in place of pg_*_aclcheck */
+/* 16: one family of object_aclcheck and _ownercheck in place of pg_*_aclcheck, _ownercheck */
 #if PG_VERSION_NUM < 160000
 #include "utils/acl.h"
 #define namespace_aclcheck_compat(nsp, role, mode) pg_namespace_aclcheck(nsp, role, mode)
+#define relation_ownercheck_compat(relid, role) pg_class_ownercheck(relid, role)
 #else
+#include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "utils/acl.h"
 #define namespace_aclcheck_compat(nsp, role, mode) \
 	object_aclcheck(NamespaceRelationId, nsp, role, mode)
+#define relation_ownercheck_compat(relid, role) \
+	object_ownercheck(RelationRelationId, relid, role)
 #endif
 
 /* 17: an interval can be infinite */

@@ -10,11 +10,13 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
 #include "data/column.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
 #include "utils/lsyscache.h"
+#include "utils/numeric.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
@@ -149,6 +151,39 @@ column_number(const ColumnType *type, Datum datum)
 	}
 }
 
+bool
+column_countable(const ColumnType *type)
+{
+	return type->kind == COLUMN_NUMBER && type->basetype != INTERVALOID;
+}
+
+/* The shortest digits that read back as the same number, -0 being 0. */
+static char *
+number_label(const ColumnType *type, Datum datum)
+{
+	char	   *label = palloc(Max(MAXINT8LEN + 1, DOUBLE_SHORTEST_DECIMAL_LEN));
+
+	switch (type->basetype)
+	{
+		case INT2OID:
+			pg_itoa(DatumGetInt16(datum), label);
+			break;
+		case INT4OID:
+			pg_ltoa(DatumGetInt32(datum), label);
+			break;
+		case INT8OID:
+			pg_lltoa(DatumGetInt64(datum), label);
+			break;
+		case FLOAT4OID:
+			float_to_shortest_decimal_buf(DatumGetFloat4(datum) + 0.0f, label);
+			break;
+		default:
+			double_to_shortest_decimal_buf(DatumGetFloat8(datum) + 0.0, label);
+			break;
+	}
+	return label;
+}
+
 const char *
 column_label(const ColumnType *type, Datum datum, int *length)
 {
@@ -181,6 +216,18 @@ column_label(const ColumnType *type, Datum datum, int *length)
 				*length = bpchartruelen(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 				return VARDATA_ANY(value);
 			}
+
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case FLOAT4OID:
+		case FLOAT8OID:
+			label = number_label(type, datum);
+			break;
+
+		case NUMERICOID:
+			label = numeric_normalize(DatumGetNumeric(datum));
+			break;
 
 		default:
 			label = OutputFunctionCall(unconstify(FmgrInfo *, &type->output), datum);

@@ -35,8 +35,15 @@ extern bool column_type_resolve(Oid typid, ColumnType *type);
  */
 extern double column_number(const ColumnType *type, Datum datum);
 
-/* The label of a category value in the database's encoding; not NUL-terminated; may point into datum. */
+/*
+ * The label of a category value in the database's encoding; not NUL-terminated; may point into datum.
+ * A number (column_countable) has one too: its shortest text form, whatever the session's
+ * settings; equal numbers of any scale have the same.
+ */
 extern const char *column_label(const ColumnType *type, Datum datum, int *length);
+
+/* Is this number one that can be taken for a category: not an interval? */
+extern bool column_countable(const ColumnType *type);
 
 /*
  * Calendar part of what column_number gave.  zone: for COLUMN_TIMESTAMPTZ

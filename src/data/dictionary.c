@@ -13,6 +13,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/htup_details.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
@@ -48,7 +50,7 @@ frame_memory_add(FrameMemory *memory, size_t count, size_t size)
 				 errmsg("reading \"%s\" needs more than %zu MB", memory->relation,
 						memory->limit / (1024 * 1024)),
 				 errdetail("%llu rows had been read.", (unsigned long long) memory->rows),
-				 errhint("Raise echolon.max_memory, or leave columns out with exclude.")));
+				 errhint("Raise echolon.max_memory, or %s.", memory->remedy)));
 }
 
 void
@@ -135,7 +137,7 @@ dictionary_grow(Dictionary *dictionary)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a column of \"%s\" has too many distinct values",
 						dictionary->memory->relation),
-				 errhint("Leave such columns out with exclude.")));
+				 errhint("Use a smaller relation, or %s.", dictionary->memory->remedy)));
 
 	frame_memory_add(dictionary->memory, dictionary->capacity,
 					 sizeof(DictionaryEntry) + 2 * sizeof(uint32));
@@ -286,7 +288,7 @@ dictionary_code(Dictionary *dictionary, Datum datum)
 
 typedef struct SortItem
 {
-	double		order;			/* of an enum's label or a boolean; else 0 */
+	double		order;			/* of an enum's label, a boolean or a number; else 0 */
 	const char *utf8;
 	int			length;
 	uint32		code;
@@ -359,6 +361,16 @@ enum_order(const DictionaryEntry *entry)
 	return order;
 }
 
+/* Where a number's label stands among all: NaN is the largest, as in PostgreSQL. */
+static double
+number_order(const char *label)
+{
+	double		number = strtod(label, NULL);
+
+	/* before it infinity, by label */
+	return isnan(number) ? INFINITY : number;
+}
+
 void
 dictionary_sort(Dictionary *dictionary, uint32 *order, char **labels)
 {
@@ -372,7 +384,7 @@ dictionary_sort(Dictionary *dictionary, uint32 *order, char **labels)
 				 errmsg("the texts of \"%s\" need more than %zu MB", memory->relation,
 						memory->text_limit / (1024 * 1024)),
 				 errdetail("A quarter of echolon.max_memory is for the distinct texts of all columns."),
-				 errhint("Raise echolon.max_memory, or leave columns out with exclude.")));
+				 errhint("Raise echolon.max_memory, or %s.", memory->remedy)));
 
 	frame_memory_add(memory, n, sizeof(SortItem) + 16);
 	items = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(Max(n, 1), sizeof(SortItem)));
@@ -390,6 +402,8 @@ dictionary_sort(Dictionary *dictionary, uint32 *order, char **labels)
 			item->order = enum_order(entry);
 		else if (dictionary->type->basetype == BOOLOID)
 			item->order = entry->key[0];
+		else if (dictionary->type->kind == COLUMN_NUMBER)
+			item->order = number_order(item->label);
 	}
 	qsort(items, n, sizeof(SortItem), compare_items);
 	for (uint32 i = 0; i < n; i++)

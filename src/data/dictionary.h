@@ -17,8 +17,9 @@ typedef struct FrameMemory
 	size_t		limit;
 	size_t		text_limit;		/* of used, what labels may take; beyond, only their hashes are kept */
 	size_t		text;
-	const char *relation;		/* for the message */
-	uint64		rows;			/* read so far, for the message */
+	const char *relation;		/* for the message, as the next two */
+	const char *remedy;			/* how its user reads less: "leave columns out with exclude" */
+	uint64		rows;			/* read so far */
 } FrameMemory;
 
 /* Count bytes about to be allocated; raises where they are too many. */
@@ -49,7 +50,10 @@ typedef struct Dictionary
 	bool		incomplete;		/* some keys are NULL */
 } Dictionary;
 
-/* The empty dictionary of a category column; all it allocates is in context. */
+/*
+ * The empty dictionary of a category column, or of a number taken for one; all it allocates is in
+ * context.
+ */
 extern void dictionary_init(Dictionary *dictionary, const ColumnType *type,
 							MemoryContext context, FrameMemory *memory);
 
@@ -58,7 +62,7 @@ extern uint32 dictionary_code(Dictionary *dictionary, Datum datum);
 
 /*
  * The order of the final codes: order[i] is the code by first sight of level i.
- * C collation of the label in UTF-8; enum and boolean in their own order.
+ * C collation of the label in UTF-8; enum, boolean and numbers in their own order.
  * labels[i] is NUL-terminated, in the database's encoding.
  */
 extern void dictionary_sort(Dictionary *dictionary, uint32 *order, char **labels);

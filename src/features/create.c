@@ -62,7 +62,7 @@ numbers_rows(const Creation *c, const char *column)
 	ColumnType	type = creation_column_type(c, column, "in numeric_columns");
 
 	return type.integral && fit != NULL && fit->n >= 100 && fit->n == c->fit->rows &&
-		(fit->npoints >= 10000 || fit->npoints == (int) fit->n) &&
+		fit->ndistinct == fit->n &&
 		fit->maximum - fit->minimum + 1 >= fit->n &&
 		fit->maximum - fit->minimum + 1 <= DENSE_RANGE * fit->n;
 }

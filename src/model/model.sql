@@ -126,26 +126,6 @@ COMMENT ON COLUMN echolon.holdout_store.actual IS 'The value, or the number of t
 COMMENT ON COLUMN echolon.holdout_store.predicted IS 'The predictions, row by row';
 COMMENT ON COLUMN echolon.holdout_store.weight IS 'Weight of a row; NULL where all weigh the same';
 
--- Default privileges of the one who creates the extension must not open the tables.
-DO $$
-DECLARE
-	o record;
-BEGIN
-	FOR o IN
-		SELECT DISTINCT c.oid::pg_catalog.regclass AS name, c.relkind, g.grantee
-		FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) g
-		WHERE c.relnamespace OPERATOR(pg_catalog.=) 'echolon'::pg_catalog.regnamespace
-			AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'S']::pg_catalog."char"[])
-			AND g.grantee OPERATOR(pg_catalog.<>) c.relowner
-	LOOP
-		EXECUTE pg_catalog.format('REVOKE ALL ON %s %s FROM %s',
-			CASE WHEN o.relkind OPERATOR(pg_catalog.=) 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
-			o.name,
-			CASE WHEN o.grantee OPERATOR(pg_catalog.=) 0 THEN 'PUBLIC'
-				ELSE o.grantee::pg_catalog.regrole::pg_catalog.text END);
-	END LOOP;
-END
-$$;
 REVOKE ALL ON echolon.model_store FROM PUBLIC;
 REVOKE ALL ON echolon.version_store FROM PUBLIC;
 REVOKE ALL ON echolon.chunk_store FROM PUBLIC;

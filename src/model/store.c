@@ -7,10 +7,8 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/skey.h"
-#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -263,29 +261,22 @@ static void
 read_chunks(const ModelVersion *version, uint8 *bytes)
 {
 	ScanKeyData key;
-	Relation	table,
-				index;
-	SysScanDesc scan;
+	StoreScan	scan;
 	HeapTuple	tuple;
 	int64		done = 0;
 	int32		expected = 0;
 
 	ScanKeyInit(&key, CHUNK_STORE_VERSION_ID, BTEqualStrategyNumber, F_INT8EQ,
 				Int64GetDatum(version->version_id));
-	table = table_open(echolon_table_oid("chunk_store"), AccessShareLock);
-	index = index_open(echolon_table_oid("chunk_store_pkey"), AccessShareLock);
-	scan = systable_beginscan_ordered(table, index, GetActiveSnapshot(), 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
+	scan = store_scan_ordered("chunk_store", "chunk_store_pkey", GetActiveSnapshot(), 1, &key);
+	while (HeapTupleIsValid(tuple = store_scan_next(&scan)))
 	{
-		bool		isnull;
-		int32		chunk = DatumGetInt32(heap_getattr(tuple, CHUNK_STORE_CHUNK,
-													   RelationGetDescr(table), &isnull));
-		Datum		datum = heap_getattr(tuple, CHUNK_STORE_BYTES, RelationGetDescr(table),
-										 &isnull);
+		int32		chunk = DatumGetInt32(store_column(&scan, tuple, CHUNK_STORE_CHUNK));
+		Datum		datum = store_column(&scan, tuple, CHUNK_STORE_BYTES);
 		bytea	   *piece;
 
 		CHECK_FOR_INTERRUPTS();
-		if (isnull || chunk != expected++)
+		if (chunk != expected++)
 			version_damaged(version, "A chunk of its bytes is missing.");
 		piece = DatumGetByteaPP(datum);
 		if ((int64) VARSIZE_ANY_EXHDR(piece) > version->length - done)
@@ -295,9 +286,7 @@ read_chunks(const ModelVersion *version, uint8 *bytes)
 		if ((Pointer) piece != DatumGetPointer(datum))
 			pfree(piece);
 	}
-	systable_endscan_ordered(scan);
-	index_close(index, AccessShareLock);
-	table_close(table, AccessShareLock);
+	store_scan_end(&scan);
 	if (done != version->length)
 		version_damaged(version, "It has fewer bytes than it should have.");
 }

@@ -55,21 +55,40 @@ store_scan(const char *table, const char *index, Snapshot snapshot, int nkeys, S
 	StoreScan	scan;
 
 	scan.table = table_open(echolon_table_oid(table), AccessShareLock);
+	scan.index = NULL;
 	scan.scan = systable_beginscan(scan.table, echolon_table_oid(index), true, snapshot,
 								   nkeys, keys);
+	return scan;
+}
+
+StoreScan
+store_scan_ordered(const char *table, const char *index, Snapshot snapshot, int nkeys, ScanKey keys)
+{
+	StoreScan	scan;
+
+	scan.table = table_open(echolon_table_oid(table), AccessShareLock);
+	scan.index = index_open(echolon_table_oid(index), AccessShareLock);
+	scan.scan = systable_beginscan_ordered(scan.table, scan.index, snapshot, nkeys, keys);
 	return scan;
 }
 
 HeapTuple
 store_scan_next(StoreScan *scan)
 {
-	return systable_getnext(scan->scan);
+	return scan->index == NULL ? systable_getnext(scan->scan) :
+		systable_getnext_ordered(scan->scan, ForwardScanDirection);
 }
 
 void
 store_scan_end(StoreScan *scan)
 {
-	systable_endscan(scan->scan);
+	if (scan->index == NULL)
+		systable_endscan(scan->scan);
+	else
+	{
+		systable_endscan_ordered(scan->scan);
+		index_close(scan->index, AccessShareLock);
+	}
 	table_close(scan->table, AccessShareLock);
 }
 

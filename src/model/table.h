@@ -28,16 +28,19 @@ extern Oid	echolon_table_oid(const char *name);
 /* A scan of a private table by one of its indexes; keys name the table's columns. */
 typedef struct StoreScan
 {
-	Relation	table;
+	Relation	table,
+				index;			/* NULL: rows come in any order */
 	SysScanDesc scan;
 } StoreScan;
 
 extern StoreScan store_scan(const char *table, const char *index, Snapshot snapshot,
 							int nkeys, ScanKey keys);
+extern StoreScan store_scan_ordered(const char *table, const char *index, Snapshot snapshot,
+									int nkeys, ScanKey keys);
 extern HeapTuple store_scan_next(StoreScan *scan);
 extern void store_scan_end(StoreScan *scan);
 
-/* A column that cannot be null; and one that can, *isnull may be NULL for text. */
+/* A column that cannot be null; and text that can. */
 extern Datum store_column(StoreScan *scan, HeapTuple tuple, int column);
 extern char *store_text_column(StoreScan *scan, HeapTuple tuple, int column);
 extern char *store_optional_text(StoreScan *scan, HeapTuple tuple, int column);
