@@ -91,8 +91,10 @@ drop_names_of_rows(Creation *c)
 		foreach(inner, c->fit->categories)
 			if (strcmp(((CategoryFit *) lfirst(inner))->column, lfirst(cell)) == 0)
 				fit = lfirst(inner);
-		if (c->chosen_category && fit != NULL && fit->nlevels >= NEAR_UNIQUE_LEVELS &&
-			fit->nlevels > NEAR_UNIQUE_SHARE * fit->n)
+		if (c->chosen_category && fit != NULL && fit->too_large != NULL)
+			creation_note(c, psprintf("\"%s\" left out: %s", fit->column, fit->too_large));
+		else if (c->chosen_category && fit != NULL && fit->nlevels >= NEAR_UNIQUE_LEVELS &&
+				 fit->nlevels > NEAR_UNIQUE_SHARE * fit->n)
 			creation_note(c, psprintf("\"%s\" left out: near-unique text", (char *) lfirst(cell)));
 		else
 			category = lappend(category, lfirst(cell));
@@ -395,8 +397,12 @@ make_view(Creation *c, bool materialized)
 	FeatureSet *set = c->set;
 	const char *view = quote_qualified_identifier(c->schema, c->view);
 	const char *data = NULL;
+	List	   *numbers,
+			   *categories;
 	char	   *index;
 
+	feature_fitted_columns(set, &numbers, &categories);
+	fit_keep(c->fit, numbers, categories);
 	SPI_connect();
 	if (materialized)
 	{

@@ -300,3 +300,22 @@ feature_set_read(const char *name, const char *relation, Jsonb *definition)
 	feature_set_expand(set, params);
 	return set;
 }
+
+void
+feature_fitted_columns(const FeatureSet *set, List **numbers, List **categories)
+{
+	*numbers = NIL;
+	*categories = NIL;
+	for (int i = 0; i < set->nfeatures; i++)
+	{
+		const Feature *feature = &set->features[i];
+		List	  **list = feature->family == FAMILY_CATEGORICAL ? categories : numbers;
+		ListCell   *cell;
+
+		if (!feature->fitted)
+			continue;
+		foreach(cell, feature->sources)
+			if (!feature_has_name(*list, lfirst(cell)))
+				*list = lappend(*list, lfirst(cell));
+	}
+}

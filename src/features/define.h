@@ -62,6 +62,9 @@ extern FeatureParams *feature_params_read(Jsonb *definition);
 /* What is among names?  Constant time is of no importance. */
 extern bool feature_has_name(List *names, const char *name);
 
+/* The columns whose numbers or categories are fitted, by what the features of a set use. */
+extern void feature_fitted_columns(const FeatureSet *set, List **numbers, List **categories);
+
 /* ---- expand.c ---- */
 
 /*

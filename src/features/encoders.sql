@@ -30,7 +30,7 @@ CREATE FUNCTION echolon_bucket(set_name text, column_name text, value "any", buc
 	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 2
 	AS 'MODULE_PATHNAME', 'echolon_bucket';
 COMMENT ON FUNCTION echolon_bucket(text, text, "any", integer) IS
-'Quantile bucket of a value, 1 to buckets: one more than there are bounds below it, the bounds being percentile_cont of 1/buckets, 2/buckets, … of the fitted values. So a bound belongs to the lower bucket, as in pandas.qcut; where many rows have one value buckets may be empty.
+'Quantile bucket of a value, 1 to buckets: one more than there are bounds below it, the bounds being percentile_cont of 1/buckets, 2/buckets and so on of the fitted values. So a bound belongs to the lower bucket, as in pandas.qcut; where many rows have one value buckets may be empty.
 buckets: 1 to 10,000. Bounds are exact where the column had at most 10,000 different values, and for hundredth parts. Other arguments, NULLs, rights and errors as for echolon_percentile.
 SELECT echolon_bucket(''sales_features'', ''revenue'', 1000, 4);';
 

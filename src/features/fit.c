@@ -20,6 +20,7 @@
 #include "compat.h"
 #include "data/dictionary.h"
 #include "data/frame.h"
+#include "features/define.h"
 #include "features/exact.h"
 #include "features/fit.h"
 #include "learn/sort.h"
@@ -427,4 +428,25 @@ fit_relation(Oid relid, List *numeric, List *category)
 		category_finish(&state, &state.categories[i]);
 	MemoryContextDelete(state.scratch);
 	return fit;
+}
+
+void
+fit_keep(Fit *fit, List *numbers, List *categories)
+{
+	List	   *kept_numbers = NIL;
+	List	   *kept_categories = NIL;
+	ListCell   *cell;
+
+	foreach(cell, fit->numbers)
+	{
+		if (feature_has_name(numbers, ((NumberFit *) lfirst(cell))->column))
+			kept_numbers = lappend(kept_numbers, lfirst(cell));
+	}
+	foreach(cell, fit->categories)
+	{
+		if (feature_has_name(categories, ((CategoryFit *) lfirst(cell))->column))
+			kept_categories = lappend(kept_categories, lfirst(cell));
+	}
+	fit->numbers = kept_numbers;
+	fit->categories = kept_categories;
 }

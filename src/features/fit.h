@@ -73,6 +73,9 @@ extern Fit *fit_relation(Oid relid, List *numeric, List *category);
 /* Raise where a column has too many levels to be stored. */
 extern void fit_check_category(const CategoryFit *fit);
 
+/* Leave out the fits of columns that are not among these. */
+extern void fit_keep(Fit *fit, List *numbers, List *categories);
+
 /* ---- fit_store.c ---------------------------------------------------------------- */
 
 /* Replace the fits of a set by these.  Raises for a category that is too large. */

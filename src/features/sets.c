@@ -72,26 +72,6 @@ check_relation(const FeatureSet *set)
 				 errhint("echolon_drop_features(%s) drops the set.", quote_literal_cstr(set->name))));
 }
 
-/* Columns the set has fits of, by what its features use. */
-static void
-fitted_columns(const FeatureSet *set, List **numbers, List **categories)
-{
-	*numbers = NIL;
-	*categories = NIL;
-	for (int i = 0; i < set->nfeatures; i++)
-	{
-		const Feature *feature = &set->features[i];
-		List	  **list = feature->family == FAMILY_CATEGORICAL ? categories : numbers;
-		ListCell   *cell;
-
-		if (!feature->fitted)
-			continue;
-		foreach(cell, feature->sources)
-			if (!feature_has_name(*list, lfirst(cell)))
-				*list = lappend(*list, lfirst(cell));
-	}
-}
-
 /* echolon_refresh_features(name text) returns bigint: rows that were fitted. */
 Datum
 echolon_refresh_features(PG_FUNCTION_ARGS)
@@ -106,7 +86,7 @@ echolon_refresh_features(PG_FUNCTION_ARGS)
 	PreventCommandDuringRecovery("echolon_refresh_features()");
 	set = feature_set_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	check_relation(set);
-	fitted_columns(set, &numbers, &categories);
+	feature_fitted_columns(set, &numbers, &categories);
 	fit = fit_relation(set->relid, numbers, categories);
 	fit_store(set->id, fit);
 	feature_store_touch(set->id, fit->rows);
