@@ -82,8 +82,8 @@ SELECT ok(pg_temp.near(pg_temp.means('classes'), pg_temp.smoothed('(grade = ''lo
 	'a share of each class; class weights change none');
 SELECT is((SELECT array_agg(feature ORDER BY feature COLLATE "C") FROM echolon_feature_importance('classes')), '{city_target_low,city_target_mid,city_target_top}', 'a feature a class, named after it');
 -- the recorded reference
-\set shared `printf %s "${ECHOLON_SHARED:-../shared}"`
-\set reference `cat "${ECHOLON_SHARED:-../shared}/data/refs/encoding_superstore_sub_category.csv" 2>/dev/null | cut -d, -f2,3,7 | tail -n +2`
+\set shared `printf %s "${ECHOLON_SHARED:-../../../shared}"`
+\set reference `cat "${ECHOLON_SHARED:-../../../shared}/data/refs/encoding_superstore_sub_category.csv" 2>/dev/null | cut -d, -f2,3,7 | tail -n +2`
 SELECT :'reference' <> '' AS found \gset
 \if :found
 	CREATE TABLE superstore AS SELECT split_part(line, ',', 1) AS sub_category, split_part(line, ',', 2)::float8 AS sales, split_part(line, ',', 3)::float8 AS expected, (place % 7)::float8 AS x

@@ -36,9 +36,11 @@ sub seal
 
 my $node = new_cluster('hostile');
 create_points($node, 400);
+$node->safe_psql('postgres', q(ALTER TABLE points ADD town text; UPDATE points SET town = 'town ' || id % 7));
 my %small = (
 	forest => "echolon_train_rf('points', 'y', features => '{a,colour}', model => 'forest', n_estimators => 3, max_depth => 3)",
 	classes => "echolon_train_rf('points', 'kind', features => '{a,b,day}', model => 'classes', n_estimators => 2, max_depth => 3)",
+	encoded => "echolon_train_rf('points', 'y', features => '{a,town}', encode => 'target', model => 'encoded', n_estimators => 3, max_depth => 3)",
 	boosted => "echolon_train_gb('points', 'label', features => '{a,c,colour}', model => 'boosted', n_estimators => 3, max_leaf_nodes => 4)");
 $node->safe_psql(
 	'postgres', q(
@@ -68,7 +70,7 @@ for my $model (sort keys %small)
 	$node->safe_psql('postgres', "SELECT $small{$model}");
 	my $good = pack 'H*', model_bytes($node, $model);
 	my $length = length $good;
-	my $attempt = $model eq 'forest' ? 'attempt' : 'attempt_class';
+	my $attempt = $model =~ /^(forest|encoded)$/ ? 'attempt' : 'attempt_class';
 
 	is($node->safe_psql('postgres', "SELECT $attempt(decode('" . unpack('H*', $good) . "', 'hex'))"),
 		'predicted', "$model: the good bytes predict");
