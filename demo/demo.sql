@@ -67,10 +67,10 @@ SELECT area AS living_area_sq_ft, round(echolon_predict_json('house_sales_sale_p
 		to_jsonb(h) || jsonb_build_object('gr_liv_area', area, 'first_flr_sf', area))) AS worth
 FROM (SELECT * FROM house_sales WHERE row_id = 1) AS h, unnest(ARRAY[1000, 1500, 2000, 2500]) AS area;
 
-\echo '=== 3. Next month''s home sales in 46 Texas cities: what not to believe ==='
+\echo '=== 3. Next month''s home sales in 46 Texas cities: features of the months before ==='
 \echo
-\echo 'Units times median price nearly is the revenue, so these columns of the same month must not be used;'
-\echo 'and a random split would let the model look at next month to predict this one.  So:'
+\echo 'Units times median price nearly is the revenue, so these columns of the same month must not be used.  What is left'
+\echo 'are the city and the date:'
 \echo
 \echo 'SELECT * FROM echolon_train_rf(''sales'', ''revenue'', split_by => ''month'','
 \echo '  exclude => ''{row_id,units,median_price,listings,inventory}'');'
@@ -78,41 +78,51 @@ FROM (SELECT * FROM house_sales WHERE row_id = 1) AS h, unnest(ARRAY[1000, 1500,
 SELECT metric, round(score::numeric, 3) AS score, details->'metrics'->'baseline'->>'name' AS baseline_is,
 	round(baseline::numeric, 3) AS baseline, rows_used
 FROM echolon_train_rf('sales', 'revenue', split_by => 'month', exclude => '{row_id,units,median_price,listings,inventory}');
-\echo 'The baseline is what anyone can say without a model: the last month''s value of the same city, or that of a year'
-\echo 'before, whichever is better.  In plain SQL, on the same months:'
+\echo 'The split is in time: the model is scored on months after all that it has seen.  The baseline is what anyone can say'
+\echo 'without a model, last month''s value of the same city or that of a year before.  A model that knows only the city and'
+\echo 'the date does not come near it, and Echolon says so: it lacks the months before, and a trend goes on beyond what a'
+\echo 'tree has seen.  So predict each month as a share of the mean of the twelve before it, from the shares before it:'
 \echo
-SELECT round((1 - sum((revenue - last_month) ^ 2) / regr_sxx(revenue, revenue))::numeric, 3) AS r2_of_last_month,
-	round((1 - sum((revenue - last_year) ^ 2) / regr_sxx(revenue, revenue))::numeric, 3) AS r2_of_last_year
-FROM (SELECT month, revenue, lag(revenue) OVER city AS last_month, lag(revenue, 12) OVER city AS last_year
-	FROM sales WINDOW city AS (PARTITION BY city ORDER BY month)) AS s
-WHERE month >= date '2012-09-01' AND num_nulls(revenue, last_month, last_year) = 0;
-\echo 'A model that knows only the city and the date does not come near that, and Echolon says so.  What it lacks are'
-\echo 'the months before, and a trend goes on beyond what a tree has seen.  So: each month as a share of the mean of the'
-\echo 'twelve before it, in a view, from past months only.'
-\echo
-\echo 'CREATE VIEW sales_shares AS SELECT city, month, revenue / mean_of_12_months AS share, …'
-\echo 'SELECT * FROM echolon_train_rf(''sales_shares'', ''share'', split_by => ''month'', refit => false,'
-\echo '  features => ''{city,month,share_last_month,share_last_year}'');'
+\echo 'CREATE VIEW sales_shares AS SELECT …, revenue / usual AS share FROM (SELECT *, avg(revenue) OVER'
+\echo '  (PARTITION BY city ORDER BY month ROWS BETWEEN 12 PRECEDING AND 1 PRECEDING) AS usual FROM sales) AS s;'
+\echo 'SELECT * FROM echolon_create_features(''sales_features'', ''sales_shares'', date_column => ''month'','
+\echo '  numeric_columns => ''{share}'', category_columns => ''{city}'', group_by => ''{city}'', target => ''share'','
+\echo '  families => ''{temporal,rolling}'', lags => ''{1,2,3,12}'', rolling_windows => ''{3,12}'');'
 \echo
 CREATE VIEW sales_shares AS
-SELECT *, revenue / mean_of_12_months AS share, last_month / mean_of_12_months AS share_last_month,
-	last_year / mean_of_12_months AS share_last_year
-FROM (SELECT city, month, revenue, lag(revenue) OVER city AS last_month, lag(revenue, 12) OVER city AS last_year,
-		avg(revenue) OVER (city ROWS BETWEEN 12 PRECEDING AND 1 PRECEDING) AS mean_of_12_months
-	FROM sales WINDOW city AS (PARTITION BY city ORDER BY month)) AS s;
+SELECT row_id, city, month, revenue, usual, revenue / usual AS share
+FROM (SELECT *, avg(revenue) OVER (PARTITION BY city ORDER BY month ROWS BETWEEN 12 PRECEDING AND 1 PRECEDING) AS usual
+	FROM sales) AS s;
+SELECT feature_set, features, rows_fitted
+FROM echolon_create_features('sales_features', 'sales_shares', date_column => 'month',
+	numeric_columns => '{share}', category_columns => '{city}', group_by => '{city}', target => 'share',
+	families => '{temporal,rolling}', lags => '{1,2,3,12}', rolling_windows => '{3,12}');
+\echo 'That is a view.  Its windows stay within a city and end at the month before:'
+\echo
+SELECT feature, description FROM echolon_feature_summary('sales_features') WHERE feature ~ 'lag|mean';
+SELECT month, round(revenue / 1000000) AS millions, round(share::numeric, 2) AS share, round(share_lag1::numeric, 2) AS share_lag1,
+	round(share_lag12::numeric, 2) AS share_lag12, round(share_roll3_mean::numeric, 2) AS share_roll3_mean
+FROM sales_features WHERE city = 'Austin' ORDER BY month DESC LIMIT 4;
+\echo 'A training on it is split in time by itself (and would leave out features that contain the share it is to predict):'
+\echo
+\echo 'SELECT * FROM echolon_train_rf(''sales_features'', ''share'', exclude => ''{revenue}'', refit => false);'
+\echo
 SELECT metric, round(score::numeric, 3) AS score, details->'metrics'->'baseline'->>'name' AS baseline_is,
 	round(baseline::numeric, 3) AS baseline, rows_used
-FROM echolon_train_rf('sales_shares', 'share', split_by => 'month', refit => false,
-	features => '{city,month,share_last_month,share_last_year}');
+FROM echolon_train_rf('sales_features', 'share', exclude => '{revenue}', refit => false);
+SELECT rank, feature, round(importance::numeric, 3) AS importance FROM echolon_feature_importance('sales_features_share') LIMIT 5;
 \echo 'Back in dollars, on the months since September 2012, which the model has not seen:'
 \echo
-\echo 'SELECT echolon_r2(revenue, mean_of_12_months * echolon_predict(''sales_shares_share'', s)), … FROM sales_shares AS s …'
+\echo 'SELECT echolon_r2(revenue, usual * echolon_predict(''sales_features_share'', f)), … FROM sales_features AS f …'
 \echo
 SELECT who, round(echolon_r2(revenue, predicted)::numeric, 3) AS r2,
 	round(echolon_mae(revenue, predicted)::numeric / 1000000, 1) AS mean_error_in_millions
-FROM sales_shares AS s, LATERAL (VALUES ('the model', mean_of_12_months * echolon_predict('sales_shares_share', s)),
-	('last month''s value', last_month), ('that of a year before', last_year)) AS v (who, predicted)
-WHERE month >= date '2012-09-01' AND num_nulls(revenue, last_month, last_year) = 0
+FROM (SELECT *, lag(revenue) OVER city AS last_month, lag(revenue, 12) OVER city AS last_year
+	FROM sales_features WINDOW city AS (PARTITION BY city ORDER BY month)) AS f,
+	LATERAL (VALUES ('the model', usual * echolon_predict('sales_features_share', f)),
+		('last month''s value', last_month), ('that of a year before', last_year),
+		('last year''s share of the usual', usual * share_lag12)) AS v (who, predicted)
+WHERE month >= date '2012-09-01' AND num_nulls(revenue, last_month, last_year, share_lag12) = 0
 GROUP BY who ORDER BY 2 DESC;
 
 \echo '=== The models ==='
