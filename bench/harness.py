@@ -21,7 +21,7 @@ class Contender:
     """One way to solve a row's task."""
     name: str
     clear: Callable[[], None]  # removes what the last run left; its time does not count
-    run: Callable[[], dict | None]  # does it once; may return seconds of its parts, by name
+    run: Callable[[], object]  # does it once; may return a dictionary of seconds of its parts
     result: Callable[[], numpy.ndarray]  # of the last run: rows by columns, in an order of its own choice
     tolerance: float = 1e-9  # largest relative difference from the oracle
     # Filled in by measure().
@@ -116,12 +116,12 @@ def run_once(contender):
     try:
         contender.clear()
         begin = time.perf_counter()
-        parts = contender.run() or {}
+        parts = contender.run()
         seconds = time.perf_counter() - begin
     except Exception as error:
         contender.error = str(error).splitlines()[0]
         return math.nan, {}
-    return seconds, parts
+    return seconds, parts if isinstance(parts, dict) else {}
 
 
 def measure(row, repeat):
