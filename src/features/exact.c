@@ -13,6 +13,9 @@
 /* Words that ordinary data need for squares; beyond, a removal looks if there are some to give up. */
 #define TRIM_WORDS	10
 
+/* Words of an ordinary sum, at most. */
+#define FEW_WORDS	5
+
 /*
  * Places of the numerators: the square of a sum goes from twice its lowest word to twice its highest.
  * Bytes from outside may name any words, so there is room for all.
@@ -116,22 +119,23 @@ exact_valid(const ExactSum *sum)
 
 /* ---- rounding ----------------------------------------------------------------- */
 
-/* Drop zeros at both ends. */
-static void
+/* Drop zeros in front; at the other end only where there may be many: for a few it costs more than it saves. */
+static inline void
 magnitude_trim(Magnitude *number)
 {
 	while (number->n > 0 && number->words[number->n - 1] == 0)
 		number->n--;
-	while (number->n > 0 && number->words[0] == 0)
-	{
-		number->words++;
-		number->low++;
-		number->n--;
-	}
+	if (number->n > FEW_WORDS)
+		while (number->n > 0 && number->words[0] == 0)
+		{
+			number->words++;
+			number->low++;
+			number->n--;
+		}
 }
 
 /* The value of n words in two's complement; buffer is for that of a negative one, and may be words. */
-static Magnitude
+static inline Magnitude
 magnitude_of(const uint64_t *words, int n, int low, uint64_t *buffer)
 {
 	Magnitude	number = {.words = words, .n = n, .low = low};
@@ -152,7 +156,7 @@ magnitude_of(const uint64_t *words, int n, int low, uint64_t *buffer)
 	return number;
 }
 
-static Magnitude
+static inline Magnitude
 sum_magnitude(const ExactSum *sum, uint64_t *buffer)
 {
 	return magnitude_of(sum->words + sum->low, sum->high - sum->low, sum->low, buffer);
@@ -185,8 +189,10 @@ more_bits(const Magnitude *number)
 		if (number->words[last] << zeros != 0)
 			return true;
 	}
-	/* trailing zero words were dropped */
-	return last > 0;
+	while (last > 0)
+		if (number->words[--last] != 0)
+			return true;
+	return false;
 }
 
 /* The highest 53 bits, rounded: 2^52 .. 2^53.  What is below counts only where it breaks a tie. */

@@ -11,125 +11,11 @@
  * maximum and spans of time, O(log window) for the median.  Windows that nothing leaves (expanding,
  * to date) keep no rows; an "end" makes the row that enters a window an earlier one, from the ring.
  */
-#include <math.h>
 #include <string.h>
 
-#include "features/exact.h"
-#include "features/extremes.h"
-#include "features/median.h"
-#include "features/rolling.h"
+#include "features/rolling_state.h"
 
 #define FIRST_ROOM		64		/* rows */
-
-/* A long gap can make a million rows leave at once: the cancel check comes each so many. */
-#define CHECK_MASK		0xFFF
-
-#define DAY_MICROS		(INT64_C(24) * 3600 * 1000000)
-
-/*
- * Where clocks are set back, the time a day before is less for a later row, by at most so much: a
- * lag by days keeps rows for that long.
- */
-#define CLOCK_SET_BACK	(INT64_C(3) * 3600 * 1000000)
-
-/* What a window has to keep for its terms. */
-#define NEEDS_SUM		0x01
-#define NEEDS_SQUARES	0x02
-#define NEEDS_SLOPE		0x04
-#define NEEDS_MIN		0x08
-#define NEEDS_MAX		0x10
-#define NEEDS_MEDIAN	0x20
-
-typedef enum WindowKind
-{
-	WINDOW_VALUES,				/* statistics of many values */
-	WINDOW_LAG,					/* one earlier value */
-	WINDOW_EWMA,
-	WINDOW_ROW					/* the row itself */
-} WindowKind;
-
-/* A row of the group. */
-typedef struct Row
-{
-	int64_t		number;			/* from 0 on */
-	double		value;
-	bool		isnull;
-	int64_t		at;
-} Row;
-
-/* One term of a window. */
-typedef struct Output
-{
-	RollingStat stat;
-	int			index;			/* in out */
-	int64_t		min_periods;
-} Output;
-
-typedef struct Window
-{
-	WindowKind	kind;
-	RollingExtent extent;
-	int64_t		rows;
-	RollingSpan span;
-	int64_t		end;
-	double		alpha;
-	bool		adjust;
-	uint32_t	needs;
-	int			noutputs;
-	Output	   *outputs;
-
-	/* the state; all 0 at the first row of a group */
-	int64_t		count;			/* values that are not NULL */
-	int64_t		first;			/* span: the oldest row that it holds, or that a lag may need */
-	int64_t		first_value;	/* rows, span: no row before this one is the first with a value */
-	int64_t		later;			/* lag by span: the first row that is later than so long before */
-	int64_t		bound;			/* span: the earliest time in the window, or that of the lag */
-	int64_t		period;			/* to date: when it began */
-	bool		started;		/* bound and period are valid */
-	double		earliest;		/* expanding, to date: the first value */
-	double		latest;			/* the last value */
-	double		ewma;
-	double		weight;			/* of all values in ewma */
-
-	Moments    *moments;		/* NULL where none are needed, as the median */
-	Extreme		min,
-				max;
-	Median	   *median;
-
-	/* of the current row, where they have been computed */
-	bool		mean_known,
-				stddev_known,
-				stddev_isnull;
-	double		mean,
-				stddev;
-} Window;
-
-struct RollingState
-{
-	const LearnEnv *env;
-	RollingClock clock;			/* before and period NULL: none */
-	bool		fill;
-	int			nterms;
-	int			nwindows;
-	Window	   *windows;
-	Output	   *outputs;		/* all windows', one after the other */
-
-	int64_t		nrows;			/* of the group, before the current one */
-	bool		overflowed;
-	bool		any_value;		/* fill: filler is one */
-	double		filler;
-
-	/* the ring: rows oldest .. nrows, row r at r & mask */
-	bool		keeps_rows,
-				keeps_times;
-	bool		spans;			/* a window's rows are known only when their times are */
-	int64_t		keep;			/* rows before the current one that the others need */
-	int64_t		oldest;
-	int64_t		room;			/* a power of two, or 0 */
-	double	   *values;
-	bool	   *nulls;
-	int64_t    *times;			/* NULL: keeps_times is false */
-};
 
 /* ---- windows -------------------------------------------------------------------- */
 
@@ -207,13 +93,6 @@ same_window(const Window *a, const Window *b)
 	return a->kind == b->kind && a->extent == b->extent && a->rows == b->rows && a->end == b->end &&
 		a->span.months == b->span.months && a->span.days == b->span.days && a->span.micros == b->span.micros &&
 		a->alpha == b->alpha && a->adjust == b->adjust;
-}
-
-/* Do values leave the window one by one? */
-static inline bool
-window_moves(const Window *window)
-{
-	return window->extent == ROLLING_ROWS || window->extent == ROLLING_SPAN;
 }
 
 /* Does the window look at the times of rows? */
@@ -337,19 +216,6 @@ rolling_create(const LearnEnv *env, const RollingTerm *terms, int nterms,
 	return state;
 }
 
-/* No values again. */
-static void
-window_clear(Window *window)
-{
-	window->count = 0;
-	if (window->moments != NULL)
-		moments_reset(window->moments);
-	extreme_reset(&window->min);
-	extreme_reset(&window->max);
-	if (window->median != NULL)
-		median_reset(window->median);
-}
-
 void
 rolling_restart(RollingState *state)
 {
@@ -357,7 +223,7 @@ rolling_restart(RollingState *state)
 	{
 		Window	   *window = &state->windows[w];
 
-		window_clear(window);
+		rolling_window_clear(window);
 		window->first = window->first_value = window->later = 0;
 		window->started = false;
 	}
@@ -410,24 +276,6 @@ rolling_free(RollingState *state)
 }
 
 /* ---- the ring of rows ------------------------------------------------------------- */
-
-static inline int64_t
-ring_time(const RollingState *state, int64_t row)
-{
-	return state->times[row & (state->room - 1)];
-}
-
-static inline bool
-ring_isnull(const RollingState *state, int64_t row)
-{
-	return state->nulls[row & (state->room - 1)];
-}
-
-static inline double
-ring_value(const RollingState *state, int64_t row)
-{
-	return state->values[row & (state->room - 1)];
-}
 
 /* The same entries in an array of twice the size. */
 static void *
@@ -485,357 +333,6 @@ ring_add(RollingState *state, const Row *row)
 		state->times[place] = row->at;
 }
 
-/* ---- windows of values --------------------------------------------------------------- */
-
-/* The value of a window's last row goes into it. */
-static inline void
-window_enter(Window *window, double value)
-{
-	if (window->count++ == 0)
-		window->earliest = value;
-	window->latest = value;
-	if (window->moments != NULL)
-		moments_add(window->moments, value);
-	if (window->needs & (NEEDS_MIN | NEEDS_MAX | NEEDS_MEDIAN))
-	{
-		void		(*add) (Extreme *, double) = window_moves(window) ? extreme_add : extreme_add_forever;
-
-		if (window->needs & NEEDS_MIN)
-			add(&window->min, value);
-		if (window->needs & NEEDS_MAX)
-			add(&window->max, value);
-		if (window->needs & NEEDS_MEDIAN)
-			median_add(window->median, value);
-	}
-}
-
-/* A row leaves it. */
-static inline void
-window_leave(const RollingState *state, Window *window, int64_t row)
-{
-	if (ring_isnull(state, row))
-		return;
-	window->count--;
-	if (window->moments != NULL)
-		moments_remove(window->moments, ring_value(state, row));
-	if (window->needs & NEEDS_MIN)
-		extreme_remove(&window->min);
-	if (window->needs & NEEDS_MAX)
-		extreme_remove(&window->max);
-	if (window->needs & NEEDS_MEDIAN)
-		median_remove(window->median);
-}
-
-/* Time so long before; never after it. */
-static int64_t
-time_before(const RollingState *state, int64_t at, const RollingSpan *span)
-{
-	int64_t		length,
-				before;
-
-	if (state->clock.before != NULL)
-		before = state->clock.before(state->clock.arg, at, span);
-	else if (__builtin_mul_overflow((int64_t) span->days, DAY_MICROS, &length) ||
-			 __builtin_add_overflow(length, span->micros, &length) ||
-			 __builtin_sub_overflow(at, length, &before))
-		before = INT64_MIN;
-	return before < at ? before : at;
-}
-
-/*
- * Rows up to the time leave.  What has left stays out, even where times go back; the last row itself is always
- * in.
- */
-static void
-window_move_span(const RollingState *state, Window *window, const Row *last)
-{
-	int64_t		bound = time_before(state, last->at, &window->span);
-
-	if (window->started && bound < window->bound)
-		bound = window->bound;
-	window->started = true;
-	window->bound = bound;
-	while (window->first < last->number && ring_time(state, window->first) <= bound)
-	{
-		window_leave(state, window, window->first);
-		if ((++window->first & CHECK_MASK) == 0)
-			state->env->check(state->env->arg);
-	}
-}
-
-/* Move a window on to its next last row. */
-static inline void
-window_move(const RollingState *state, Window *window, const Row *last)
-{
-	if (window->extent == ROLLING_ROWS)
-	{
-		if (last->number >= window->rows)
-			window_leave(state, window, last->number - window->rows);
-		window->first = last->number >= window->rows ? last->number - window->rows + 1 : 0;
-	}
-	else if (window->extent == ROLLING_SPAN)
-		window_move_span(state, window, last);
-	else if (window->extent != ROLLING_EXPANDING)
-	{
-		int64_t		period = state->clock.period(state->clock.arg, last->at, window->extent);
-
-		if (!window->started || period != window->period)
-			window_clear(window);
-		window->started = true;
-		window->period = period;
-	}
-	if (!last->isnull)
-		window_enter(window, last->value);
-	window->mean_known = window->stddev_known = false;
-}
-
-/* The first value of a window that has one. */
-static double
-window_earliest(const RollingState *state, Window *window)
-{
-	if (!window_moves(window))
-		return window->earliest;
-	if (window->first_value < window->first)
-		window->first_value = window->first;
-	while (ring_isnull(state, window->first_value))
-		if ((++window->first_value & CHECK_MASK) == 0)
-			state->env->check(state->env->arg);
-	return ring_value(state, window->first_value);
-}
-
-static double
-window_mean(Window *window)
-{
-	if (!window->mean_known)
-		moments_mean(window->moments, &window->mean);
-	window->mean_known = true;
-	return window->mean;
-}
-
-/* False: NULL. */
-static bool
-window_stddev(Window *window, double *result)
-{
-	if (!window->stddev_known)
-		window->stddev_isnull = !moments_stddev(window->moments, &window->stddev);
-	window->stddev_known = true;
-	*result = window->stddev;
-	return !window->stddev_isnull;
-}
-
-/* One statistic of a window with a value at least; false: NULL. */
-static inline bool
-window_value(RollingState *state, Window *window, RollingStat stat, const Row *last, double *result)
-{
-	double		stddev;
-
-	switch (stat)
-	{
-		case ROLLING_SUM:
-			moments_sum(window->moments, result);
-			break;
-		case ROLLING_MEAN:
-			*result = window_mean(window);
-			return true;
-		case ROLLING_STDDEV:
-			return window_stddev(window, result);
-		case ROLLING_VARIANCE:
-			if (!moments_variance(window->moments, result))
-				return false;
-			break;
-		case ROLLING_ZSCORE:
-			if (last->isnull || !window_stddev(window, &stddev) || stddev == 0.0)
-				return false;
-			*result = (last->value - window_mean(window)) / stddev;
-			break;
-		case ROLLING_SLOPE:
-			if (!moments_slope(window->moments, result))
-				return false;
-			break;
-		case ROLLING_MIN:
-			return extreme_get(&window->min, result);
-		case ROLLING_MAX:
-			return extreme_get(&window->max, result);
-		case ROLLING_MEDIAN:
-			return median_get(window->median, result);
-		case ROLLING_FIRST:
-			*result = window_earliest(state, window);
-			return true;
-		case ROLLING_LAST:
-			*result = window->latest;
-			return true;
-		default:
-			return false;
-	}
-	/* made of sums */
-	if (isinf(*result) && moments_finite(window->moments))
-		state->overflowed = true;
-	return true;
-}
-
-/* All terms of a window of values; last is NULL: it has no row yet. */
-static inline void
-values_push(RollingState *state, Window *window, const Row *last, double *out, bool *isnull)
-{
-	int64_t		count = 0;
-
-	if (last != NULL)
-	{
-		window_move(state, window, last);
-		count = window->count;
-	}
-	for (int i = 0; i < window->noutputs; i++)
-	{
-		const Output *output = &window->outputs[i];
-
-		if (output->stat == ROLLING_COUNT)
-		{
-			out[output->index] = (double) count;
-			isnull[output->index] = count < output->min_periods;
-		}
-		else
-			isnull[output->index] = count == 0 || count < output->min_periods ||
-				!window_value(state, window, output->stat, last, &out[output->index]);
-	}
-}
-
-/* ---- lags ------------------------------------------------------------------------------ */
-
-/* The first row of first .. behind-1 that is later than a time; behind where none is. */
-static int64_t
-search_later(const RollingState *state, int64_t first, int64_t behind, int64_t time)
-{
-	while (first < behind)
-	{
-		int64_t		middle = first + (behind - first) / 2;
-
-		if (ring_time(state, middle) <= time)
-			first = middle + 1;
-		else
-			behind = middle;
-	}
-	return first;
-}
-
-/* The last row whose time is exactly the span before that of the window's last row; -1: there is none. */
-static int64_t
-lag_by_span(const RollingState *state, Window *window, const Row *last)
-{
-	int64_t		target = time_before(state, last->at, &window->span);
-	int64_t		later,
-				kept;
-
-	if (window->started && target < window->bound)
-		later = search_later(state, window->first, window->later, target);
-	else
-	{
-		window->started = true;
-		window->bound = target;
-		while (window->later <= last->number && ring_time(state, window->later) <= target)
-			if ((++window->later & CHECK_MASK) == 0)
-				state->env->check(state->env->arg);
-		later = window->later;
-
-		kept = target;
-		if (window->span.months != 0 || window->span.days != 0)
-			kept = target < INT64_MIN + CLOCK_SET_BACK ? INT64_MIN : target - CLOCK_SET_BACK;
-		while (window->first < window->later && ring_time(state, window->first) < kept)
-			if ((++window->first & CHECK_MASK) == 0)
-				state->env->check(state->env->arg);
-	}
-	if (later <= window->first || ring_time(state, later - 1) != target)
-		return -1;
-	return later - 1;
-}
-
-/* All terms of a lag. */
-static inline void
-lag_push(RollingState *state, Window *window, const Row *last, double *out, bool *isnull)
-{
-	int64_t		row = -1;
-	bool		lag_isnull;
-	double		lag = 0.0;
-
-	if (last != NULL && window->extent == ROLLING_ROWS)
-		row = last->number - window->rows;
-	else if (last != NULL)
-		row = lag_by_span(state, window, last);
-	lag_isnull = row < 0 || ring_isnull(state, row);
-	if (!lag_isnull)
-		lag = ring_value(state, row);
-
-	for (int i = 0; i < window->noutputs; i++)
-	{
-		const Output *output = &window->outputs[i];
-		double		result = lag;
-		bool		missing = lag_isnull;
-
-		if (output->stat != ROLLING_LAG && !missing)
-		{
-			missing = last->isnull || (output->stat == ROLLING_PCT_CHANGE && lag == 0.0);
-			if (!missing)
-			{
-				result = output->stat == ROLLING_DIFF ? last->value - lag : last->value / lag - 1.0;
-				if (isinf(result) && isfinite(last->value) && isfinite(lag))
-					state->overflowed = true;
-			}
-		}
-		out[output->index] = result;
-		isnull[output->index] = missing;
-	}
-}
-
-/* ---- exponentially weighted means ---------------------------------------------------- */
-
-/*
- * As pandas, ewm(alpha, adjust, ignore_na = False).mean(): weights fall at every row, NULL ones
- * included.  With adjust the weights of the values are 1, 1 - alpha, (1 - alpha)^2, … back in
- * time; without, a value weighs alpha and all before it what is left of 1 after that many rows.
- */
-static void
-ewma_enter(Window *window, const Row *last)
-{
-	double		weight = window->adjust ? 1.0 : window->alpha;
-
-	window->weight *= 1.0 - window->alpha;
-	if (last->isnull)
-		return;
-	if (window->count++ == 0)
-	{
-		window->ewma = last->value;
-		window->weight = 1.0;
-		return;
-	}
-	/* a constant stays what it is; and what weighs nothing counts for nothing, if it is infinite too */
-	if (window->weight == 0.0)
-		window->ewma = last->value;
-	else if (window->ewma != last->value)
-	{
-		double		total = window->weight + weight;
-		double		mean = (window->weight * window->ewma + weight * last->value) / total;
-
-		if (!isfinite(mean) && isfinite(window->ewma) && isfinite(last->value))
-			mean = window->ewma * (window->weight / total) + last->value * (weight / total);
-		window->ewma = mean;
-	}
-	window->weight = window->adjust ? window->weight + weight : 1.0;
-}
-
-/* All terms of an exponentially weighted mean: that of the last value, at NULLs too. */
-static inline void
-ewma_push(Window *window, const Row *last, double *out, bool *isnull)
-{
-	if (last != NULL)
-		ewma_enter(window, last);
-	for (int i = 0; i < window->noutputs; i++)
-	{
-		const Output *output = &window->outputs[i];
-
-		out[output->index] = window->ewma;
-		isnull[output->index] = window->count == 0 || window->count < output->min_periods;
-	}
-}
-
 /* ---- rows ---------------------------------------------------------------------------------- */
 
 void
@@ -882,13 +379,13 @@ rolling_push(RollingState *state, double value, bool value_isnull, int64_t at,
 		switch (window->kind)
 		{
 			case WINDOW_VALUES:
-				values_push(state, window, last, out, isnull);
+				rolling_values_push(state, window, last, out, isnull);
 				break;
 			case WINDOW_LAG:
-				lag_push(state, window, last, out, isnull);
+				rolling_lag_push(state, window, last, out, isnull);
 				break;
 			case WINDOW_EWMA:
-				ewma_push(window, last, out, isnull);
+				rolling_ewma_push(window, last, out, isnull);
 				break;
 			case WINDOW_ROW:
 				for (int i = 0; i < window->noutputs; i++)

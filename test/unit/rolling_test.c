@@ -13,7 +13,7 @@
 #include "rolling_naive.h"
 #include "unit.h"
 
-#define NCASES		4000
+#define NCASES		2500
 #define MAX_ROWS	150
 #define MAX_TERMS	24
 
@@ -325,7 +325,7 @@ known_numbers(void)
 	ok(gives((RollingTerm) {.stat = ROLLING_MEAN, .rows = 3, .min_periods = 1, .end = 1}, LIST(1, 2, 6, _, 4, 5),
 			 LIST(_, 1, 1.5, 3, 4, 5), 6, 0), "a window that ends a row before");
 	ok(gives((RollingTerm) {.stat = ROLLING_SUM, .extent = ROLLING_SPAN, .span.days = 2, .min_periods = 1},
-			 LIST(1, 2, 6, _, 4, 5), LIST(1, 3, 8, 6, 4, 9), 6, 0), "a span counts back from the last row's time, two days of days are two");
+			 LIST(1, 2, 6, _, 4, 5), LIST(1, 3, 8, 6, 4, 9), 6, 0), "two days are two, of days");
 	ok(gives((RollingTerm) {.stat = ROLLING_COUNT, .rows = 2, .end = 2}, LIST(1, 2, _, _, 4, 5),
 			 LIST(0, 0, 1, 2, 1, 0), 6, 0), "a count without min_periods is never NULL");
 	ok(gives((RollingTerm) {.stat = ROLLING_COUNT, .rows = 2, .end = 2, .min_periods = 1}, LIST(1, 2, _, _, 4, 5),
