@@ -6,6 +6,7 @@
 #   make demo, make demo-stop   a private server with data, models and predictions
 #   make test                   everything; installs what is missing on Debian and Ubuntu
 #   make unit                   the learner alone, under sanitizers, without a server
+#   make parity                 features against numbers of pandas
 #   make accuracy               scores against scikit-learn's on nine data sets
 #   make bench                  speed beside PostgreSQL's windows, pandas, DuckDB; bench/README.md
 #   make docs                   docs/reference.md from the COMMENTs
@@ -89,6 +90,9 @@ test:
 unit:
 	@$(MAKE) -C $(here)test/unit check
 
+parity:
+	@$(here)scripts/parity
+
 accuracy:
 	@$(here)scripts/accuracy
 
@@ -102,4 +106,4 @@ dist:
 	git archive --format=zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
 		-o $(EXTENSION)-$(EXTVERSION).zip HEAD
 
-.PHONY: demo demo-stop test unit accuracy bench docs dist prove_installcheck
+.PHONY: demo demo-stop test unit parity accuracy bench docs dist prove_installcheck
