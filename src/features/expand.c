@@ -130,6 +130,17 @@ fitted_call(const Expansion *e, const char *function, const char *column, const 
 					quote_literal_cstr(column), feature_column(column), more);
 }
 
+/* A description from a format with one or two %s. */
+static char *
+describe(const char *format, const char *first, const char *second)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfo(&out, format, first, second);
+	return out.data;
+}
+
 /* ---- temporal ----------------------------------------------------------------------- */
 
 static void
@@ -141,23 +152,23 @@ expand_temporal(Expansion *e)
 		bool		hours;		/* timestamps only */
 		const char *description;
 	}			parts[] = {
-		{"year", false, "year"},
-		{"quarter", false, "quarter, 1 to 4"},
-		{"month", false, "month, 1 to 12"},
-		{"week", false, "ISO week, 1 to 53"},
-		{"day_of_month", false, "day of the month, 1 to 31"},
-		{"day_of_week", false, "day of the week, Monday 0 to Sunday 6"},
-		{"day_of_year", false, "day of the year, 1 to 366"},
-		{"hour", true, "hour, 0 to 23"},
-		{"is_weekend", false, "Saturday or Sunday"},
-		{"is_month_start", false, "first day of a month"},
-		{"is_month_end", false, "last day of a month"},
-		{"month_sin", false, "sine of the month on the circle of the year"},
-		{"month_cos", false, "cosine of the month on the circle of the year"},
-		{"day_of_week_sin", false, "sine of the day on the circle of the week"},
-		{"day_of_week_cos", false, "cosine of the day on the circle of the week"},
-		{"hour_sin", true, "sine of the hour on the circle of the day"},
-		{"hour_cos", true, "cosine of the hour on the circle of the day"}
+		{"year", false, "year of %s"},
+		{"quarter", false, "quarter of %s, 1 to 4"},
+		{"month", false, "month of %s, 1 to 12"},
+		{"week", false, "ISO week of %s, 1 to 53"},
+		{"day_of_month", false, "day of the month of %s, 1 to 31"},
+		{"day_of_week", false, "day of the week of %s, Monday 0 to Sunday 6"},
+		{"day_of_year", false, "day of the year of %s, 1 to 366"},
+		{"hour", true, "hour of %s, 0 to 23"},
+		{"is_weekend", false, "whether %s is a Saturday or Sunday"},
+		{"is_month_start", false, "whether %s is the first day of a month"},
+		{"is_month_end", false, "whether %s is the last day of a month"},
+		{"month_sin", false, "sine of the month of %s, on a circle of 12"},
+		{"month_cos", false, "cosine of the month of %s, on a circle of 12"},
+		{"day_of_week_sin", false, "sine of the day of the week of %s, on a circle of 7"},
+		{"day_of_week_cos", false, "cosine of the day of the week of %s, on a circle of 7"},
+		{"hour_sin", true, "sine of the hour of %s, on a circle of 24"},
+		{"hour_cos", true, "cosine of the hour of %s, on a circle of 24"}
 	};
 	char	   *date = e->set->date_column;
 
@@ -172,8 +183,8 @@ expand_temporal(Expansion *e)
 						 feature_column(date),
 						 e->set->zone == NULL ? "" : psprintf(", %s", quote_literal_cstr(e->set->zone))),
 				date, false,
-				psprintf("%s of %s%s", parts[i].description, date,
-						 e->set->zone == NULL ? "" : psprintf(" in %s", e->set->zone)));
+				describe(parts[i].description, e->set->zone == NULL ? date :
+						 psprintf("%s in %s", date, e->set->zone), ""));
 	}
 }
 
@@ -369,12 +380,9 @@ expand_period(Expansion *e)
 
 		for (int i = 0; i < lengthof(terms); i++)
 		{
-			StringInfoData description;
-
-			initStringInfo(&description);
-			appendStringInfo(&description, terms[i].description, column, end_text(horizon));
 			add_window(e, FAMILY_PERIOD, column, psprintf("%s_%s", column, terms[i].suffix),
-					   psprintf("%s%s", terms[i].term, end_option(horizon)), description.data);
+					   psprintf("%s%s", terms[i].term, end_option(horizon)),
+					   describe(terms[i].description, column, end_text(horizon)));
 		}
 		feature = add_feature(e, FAMILY_PERIOD, FEATURE_SHARE, psprintf("%s_share", column),
 							  psprintf("%s(%s, %s(%s) OVER (PARTITION BY %s))", feature_function("echolon_ratio"),
