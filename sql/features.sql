@@ -125,7 +125,7 @@ SELECT echolon_create_features('x', 'shop_sales', 'day', churn_days => '{90,30}'
 SELECT echolon_create_features('x', 'shop_sales', 'day', engagement_columns => '{units}', engagement_weights => '{1,2}');
 SELECT echolon_create_features('x', 'shop_sales', 'day', engagement_columns => '{units}', engagement_weights => '{-1}');
 SELECT echolon_create_features('x', 'shop_sales', 'day', high_value_percentile => 1);
-SELECT echolon_create_features('x', 'shop_sales', numeric_columns => '{}', category_columns => '{}');
+SELECT echolon_create_features('x', 'shop_sales', numeric_columns => '{}', category_columns => '{}', families => '{interaction,categorical}');
 SELECT echolon_feature_summary('shop_featurse');
 SELECT echolon_refresh_features('nothing');
 SELECT echolon_drop_features('nothing');

@@ -278,6 +278,11 @@ place_view(Creation *c)
 	namespace = RangeVarGetCreationNamespace(range);
 	c->schema = get_namespace_name(namespace);
 	c->view = range->relname;
+	if (OidIsValid(get_relname_relid(c->view, namespace)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_TABLE),
+				 errmsg("relation \"%s\" already exists in schema \"%s\"", c->view, c->schema),
+				 errhint("Give the feature set, which is the name of its view, another name.")));
 }
 
 /* Execute a statement of the caller's own. */

@@ -14,6 +14,8 @@
 
 #include "nodes/pg_list.h"
 
+#include "features/feature.h"
+
 #define FIT_MAX_POINTS	10000
 #define FIT_MAX_LEVELS	1000000
 
@@ -80,6 +82,13 @@ extern void fit_keep(Fit *fit, List *numbers, List *categories);
 
 /* Replace the fits of a set by these.  Raises for a category that is too large. */
 extern void fit_store(int64 set_id, const Fit *fit);
+
+/*
+ * Give the levels of a new fit the codes that the set's last one gave them, and new levels the next
+ * ones: a model that was trained on codes goes on to mean the same by them.  Levels that are gone stay, with
+ * no rows.
+ */
+extern void fit_keep_codes(const FeatureSet *set, Fit *fit);
 
 /* ---- distribution.c ------------------------------------------------------------- */
 

@@ -389,6 +389,54 @@ level_find(const LevelTable *table, const char *label, int length)
 	return -1;
 }
 
+/* A category's levels in the order of the codes they have had, new ones behind them. */
+static void
+keep_codes(CategoryFit *fit, const LevelTable *before)
+{
+	size_t		room = (size_t) before->nlevels + fit->nlevels;
+	char	  **labels = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(Max(room, 1), sizeof(char *)));
+	uint64	   *counts = MemoryContextAllocExtended(CurrentMemoryContext,
+													mul_size(Max(room, 1), sizeof(uint64)),
+													MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	uint32		nlevels = before->nlevels;
+
+	for (uint32 code = 0; code < before->nlevels; code++)
+		labels[code] = pnstrdup(before->levels[code].label, before->levels[code].length);
+	for (uint32 i = 0; i < fit->nlevels; i++)
+	{
+		int			code = level_find(before, fit->labels[i], (int) strlen(fit->labels[i]));
+
+		if (code < 0)
+		{
+			code = (int) nlevels++;
+			labels[code] = fit->labels[i];
+		}
+		counts[code] = fit->counts[i];
+	}
+	fit->labels = labels;
+	fit->counts = counts;
+	fit->nlevels = nlevels;
+}
+
+void
+fit_keep_codes(const FeatureSet *set, Fit *fit)
+{
+	StoredSet	stored;
+	ListCell   *cell;
+
+	memset(&stored, 0, sizeof(stored));
+	stored.id = set->id;
+	stored.name = set->name;
+	foreach(cell, fit->categories)
+	{
+		CategoryFit *category = lfirst(cell);
+		LevelTable *before = category->too_large == NULL ? read_category_fit(&stored, category->column) : NULL;
+
+		if (before != NULL)
+			keep_codes(category, before);
+	}
+}
+
 /* ---- the cache ------------------------------------------------------------------------- */
 
 /* What tells a fit from all others: its identifier, the kind and the column. */

@@ -88,6 +88,7 @@ echolon_refresh_features(PG_FUNCTION_ARGS)
 	check_relation(set);
 	feature_fitted_columns(set, &numbers, &categories);
 	fit = fit_relation(set->relid, numbers, categories);
+	fit_keep_codes(set, fit);
 	fit_store(set->id, fit);
 	feature_store_touch(set->id, fit->rows);
 	CommandCounterIncrement();

@@ -73,7 +73,7 @@ CREATE FUNCTION echolon_refresh_features(name text) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'echolon_refresh_features';
 COMMENT ON FUNCTION echolon_refresh_features(text) IS
 'Learn again what a feature set has learned from the rows (frequencies, codes, percentiles, thresholds), and compute a materialized one anew.
-Returns how many rows were fitted. The view and its columns stay; models that were trained on it see the new numbers. Needs to own the view. Errors: no such set; not its owner; its relation or a column is gone.
+Returns how many rows were fitted. The view and its columns stay, and a level keeps its code (new ones get the next); models that were trained on the set see the new frequencies and percentiles. Needs to own the view. Errors: no such set; not its owner; its relation or a column is gone.
 SELECT echolon_refresh_features(''sales_features'');';
 
 CREATE FUNCTION echolon_drop_features(name text) RETURNS integer
