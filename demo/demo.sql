@@ -85,7 +85,7 @@ FROM echolon_train_rf('sales', 'revenue', split_by => 'month', exclude => '{row_
 \echo
 \echo 'CREATE VIEW sales_shares AS SELECT …, revenue / usual AS share FROM (SELECT *, avg(revenue) OVER'
 \echo '  (PARTITION BY city ORDER BY month ROWS BETWEEN 12 PRECEDING AND 1 PRECEDING) AS usual FROM sales) AS s;'
-\echo 'SELECT * FROM echolon_create_features(''sales_features'', ''sales_shares'', date_column => ''month'','
+\echo 'SELECT * FROM echolon_create_features(''share_features'', ''sales_shares'', date_column => ''month'','
 \echo '  numeric_columns => ''{share}'', category_columns => ''{city}'', group_by => ''{city}'', target => ''share'','
 \echo '  families => ''{temporal,rolling}'', lags => ''{1,2,3,12}'', rolling_windows => ''{3,12}'');'
 \echo
@@ -94,34 +94,34 @@ SELECT row_id, city, month, revenue, usual, revenue / usual AS share
 FROM (SELECT *, avg(revenue) OVER (PARTITION BY city ORDER BY month ROWS BETWEEN 12 PRECEDING AND 1 PRECEDING) AS usual
 	FROM sales) AS s;
 SELECT feature_set, features, rows_fitted
-FROM echolon_create_features('sales_features', 'sales_shares', date_column => 'month',
+FROM echolon_create_features('share_features', 'sales_shares', date_column => 'month',
 	numeric_columns => '{share}', category_columns => '{city}', group_by => '{city}', target => 'share',
 	families => '{temporal,rolling}', lags => '{1,2,3,12}', rolling_windows => '{3,12}');
 \echo 'That is a view.  Its windows stay within a city and end at the month before:'
 \echo
-SELECT feature, description FROM echolon_feature_summary('sales_features') WHERE feature ~ 'lag|mean';
+SELECT feature, description FROM echolon_feature_summary('share_features') WHERE feature ~ 'lag|mean';
 SELECT month, round(revenue / 1000000) AS millions, round(share::numeric, 2) AS share, round(share_lag1::numeric, 2) AS share_lag1,
 	round(share_lag12::numeric, 2) AS share_lag12, round(share_roll3_mean::numeric, 2) AS share_roll3_mean
-FROM sales_features WHERE city = 'Austin' ORDER BY month DESC LIMIT 4;
+FROM share_features WHERE city = 'Austin' ORDER BY month DESC LIMIT 4;
 \echo 'A training on it is split in time by itself (and would leave out features that contain the share it is to predict):'
 \echo
-\echo 'SELECT * FROM echolon_train_rf(''sales_features'', ''share'', exclude => ''{revenue}'', refit => false);'
+\echo 'SELECT * FROM echolon_train_rf(''share_features'', ''share'', exclude => ''{revenue}'', refit => false);'
 \echo
 SELECT metric, round(score::numeric, 3) AS score, details->'metrics'->'baseline'->>'name' AS baseline_is,
 	round(baseline::numeric, 3) AS baseline, rows_used
-FROM echolon_train_rf('sales_features', 'share', exclude => '{revenue}', refit => false);
-SELECT rank, feature, round(importance::numeric, 3) AS importance FROM echolon_feature_importance('sales_features_share') LIMIT 5;
+FROM echolon_train_rf('share_features', 'share', exclude => '{revenue}', refit => false);
+SELECT rank, feature, round(importance::numeric, 3) AS importance FROM echolon_feature_importance('share_features_share') LIMIT 5;
 \echo 'Back in dollars, on the months since September 2012, which the model has not seen:'
 \echo
-\echo 'SELECT echolon_r2(revenue, usual * echolon_predict(''sales_features_share'', f)), … FROM sales_features AS f …'
+\echo 'SELECT echolon_r2(revenue, usual * echolon_predict(''share_features_share'', f)), … FROM share_features AS f …'
 \echo
 SELECT who, round(echolon_r2(revenue, predicted)::numeric, 3) AS r2,
 	round(echolon_mae(revenue, predicted)::numeric / 1000000, 1) AS mean_error_in_millions
 FROM (SELECT *, lag(revenue) OVER city AS last_month, lag(revenue, 12) OVER city AS last_year
-	FROM sales_features WINDOW city AS (PARTITION BY city ORDER BY month)) AS f,
-	LATERAL (VALUES ('the model', usual * echolon_predict('sales_features_share', f)),
-		('last month''s value', last_month), ('that of a year before', last_year),
-		('last year''s share of the usual', usual * share_lag12)) AS v (who, predicted)
+	FROM share_features WINDOW city AS (PARTITION BY city ORDER BY month)) AS f,
+	LATERAL (VALUES ('the model', usual * echolon_predict('share_features_share', f)),
+		('last month''s value', last_month), ('the value a year before', last_year),
+		('last year''s share of the mean', usual * share_lag12)) AS v (who, predicted)
 WHERE month >= date '2012-09-01' AND num_nulls(revenue, last_month, last_year, share_lag12) = 0
 GROUP BY who ORDER BY 2 DESC;
 
