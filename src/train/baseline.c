@@ -59,9 +59,8 @@ series_group(const FrameColumn *column, SeriesRow *series, size_t nrows)
  * have one date.
  */
 static SeriesRow *
-series_sort(const Frame *frame, const int *groups, int ngroups)
+series_sort(const Frame *frame, const double *at, const int *groups, int ngroups)
 {
-	const double *at = frame->columns[frame->split_by].values;
 	SeriesRow  *series = palloc_rows(frame->nrows, sizeof(SeriesRow));
 
 	for (size_t i = 0; i < frame->nrows; i++)
@@ -83,20 +82,45 @@ series_sort(const Frame *frame, const int *groups, int ngroups)
 	return series;
 }
 
-/* The series that these columns tell; NULL where the frame does not have them all, or dates repeat. */
-static SeriesRow *
-series_by_name(const Frame *frame, List *names)
+/* The column of this name, if its values were kept; -1. */
+static int
+kept_column(const Frame *frame, const char *name)
 {
-	int		   *groups = palloc(mul_size(sizeof(int), Max(list_length(names), 1)));
-	int			ngroups = 0;
+	for (int c = 0; c < frame->ncolumns; c++)
+		if (strcmp(frame->columns[c].name, name) == 0 &&
+			(frame->columns[c].values != NULL || frame->columns[c].codes != NULL))
+			return c;
+	return -1;
+}
+
+/* The columns of these names; NULL where the frame has not kept them all. */
+static int *
+kept_columns(const Frame *frame, List *names)
+{
+	int		   *columns = palloc(mul_size(sizeof(int), Max(list_length(names), 1)));
+	int			n = 0;
 	ListCell   *cell;
 
 	foreach(cell, names)
-		for (int c = 0; c < frame->ncolumns; c++)
-			if (strcmp(frame->columns[c].name, lfirst(cell)) == 0 &&
-				(frame->columns[c].values != NULL || frame->columns[c].codes != NULL))
-				groups[ngroups++] = c;
-	return ngroups == list_length(names) ? series_sort(frame, groups, ngroups) : NULL;
+		if ((columns[n++] = kept_column(frame, lfirst(cell))) < 0)
+			return NULL;
+	return columns;
+}
+
+bool
+baseline_dates_repeat(const Frame *frame, const char *date, List *groups)
+{
+	int			at = kept_column(frame, date);
+	int		   *columns = kept_columns(frame, groups);
+	SeriesRow  *series;
+
+	if (at < 0 || frame->columns[at].values == NULL || columns == NULL)
+		return false;
+	series = series_sort(frame, frame->columns[at].values, columns, list_length(groups));
+	if (series == NULL)
+		return true;
+	pfree(series);
+	return false;
 }
 
 /*
@@ -106,14 +130,16 @@ series_by_name(const Frame *frame, List *names)
 static SeriesRow *
 series_find(const Frame *frame, List *names)
 {
-	SeriesRow  *series = names == NIL ? NULL : series_by_name(frame, names);
+	const double *at = frame->columns[frame->split_by].values;
+	int		   *groups = names == NIL ? NULL : kept_columns(frame, names);
+	SeriesRow  *series = groups == NULL ? NULL : series_sort(frame, at, groups, list_length(names));
 
 	if (series == NULL)
-		series = series_sort(frame, NULL, 0);
+		series = series_sort(frame, at, NULL, 0);
 	for (int c = 0; series == NULL && c < frame->ncolumns; c++)
 		if (frame->columns[c].codes != NULL && c != frame->target &&
 			frame->columns[c].ncategories < frame->nrows / 2)
-			series = series_sort(frame, &c, 1);
+			series = series_sort(frame, at, &c, 1);
 	return series;
 }
 

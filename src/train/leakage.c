@@ -60,7 +60,8 @@ typedef struct Leakage
 	Target		target;
 	ParamValues values;
 	Holdout		holdout;
-	List	   *withheld;		/* of a feature set: they contain the target's current value */
+	const FeatureSet *features; /* the relation is its view; NULL: none's */
+	List	   *withheld;		/* of it: they contain the target's current value */
 } Leakage;
 
 PG_FUNCTION_INFO_V1(echolon_check_leakage);
@@ -264,13 +265,23 @@ score_reason(const FrameColumn *column, size_t nvalues, size_t ndistinct)
 	return pstrdup("alone it nearly gives the target: is it known when you predict?");
 }
 
+/* Is it a feature of the set that does not use the current row? */
+static bool
+made_of_earlier_rows(const Leakage *leakage, const char *name)
+{
+	for (int i = 0; leakage->features != NULL && i < leakage->features->nfeatures; i++)
+		if (strcmp(leakage->features->features[i].name, name) == 0)
+			return !leakage->features->features[i].uses_current;
+	return false;
+}
+
 /* All that is to be known of a column. */
 static void
 column_examine(Leakage *leakage, MemoryContext context, Finding *finding)
 {
 	const FrameColumn *column = &leakage->frame->columns[finding->column];
 	MemoryContext caller = MemoryContextSwitchTo(context);
-	char	   *reason = NULL;
+	const char *reason = NULL;
 	size_t		nvalues = 0,
 				ndistinct = 0;
 	ListCell   *cell;
@@ -291,6 +302,12 @@ column_examine(Leakage *leakage, MemoryContext context, Finding *finding)
 	}
 	else
 		reason = psprintf("not measured: %s", column->left_out);
+	/* what is made of earlier rows is known in time, however near it comes */
+	if (finding->verdict != VERDICT_OK && made_of_earlier_rows(leakage, column->name))
+	{
+		finding->verdict = VERDICT_SUSPICIOUS;
+		reason = "alone it nearly gives the target, from earlier rows only: the target changes little from row to row";
+	}
 	foreach(cell, leakage->withheld)
 		if (strcmp(lfirst(cell), column->name) == 0)
 		{
@@ -327,6 +344,7 @@ leakage_read(Leakage *leakage, Oid relid, const char *target, int max_rows)
 	spec.target = target;
 	spec.max_categories = MAX_LEVELS;
 	spec.min_rows = ROWS_LEAST;
+	leakage->features = features;
 	if (features != NULL)
 	{
 		leakage->withheld = set_withheld(features, target);

@@ -105,7 +105,7 @@ record_notes(Training *t)
 	const LearnModel *m = &t->fit.model;
 	double		total = 0;
 	uint32		top = 0;
-	char	   *fitted;
+	char	   *phrase;
 	ListCell   *cell;
 
 	foreach(cell, t->frame->notices)
@@ -122,8 +122,10 @@ record_notes(Training *t)
 		if (m->gain[f] > m->gain[top])
 			top = f;
 	}
-	if ((fitted = set_fitted_note(t)) != NULL)
-		note(t, fitted);
+	if ((phrase = set_order_note(t)) != NULL)
+		note(t, phrase);
+	if ((phrase = set_fitted_note(t)) != NULL)
+		note(t, phrase);
 	if (t->values.value[PARAM_ENCODE].given && t->set.nencoded == 0)
 		note(t, pstrdup("encode => 'target' changed nothing: no category column has more than 4 levels"));
 	if (total <= 0)

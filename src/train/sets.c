@@ -237,3 +237,29 @@ set_fitted_note(const Training *t)
 					 " were fitted to all rows of the feature set, the held-out ones too");
 	return note.data;
 }
+
+/*
+ * Without a key rows of one date are told apart by all their columns.  Is the target among them, then the
+ * row before is one of a smaller target, and every window that ends there knows it.
+ */
+char *
+set_order_note(const Training *t)
+{
+	const FeatureSet *set = t->feature_set;
+	const char *target = t->values.value[PARAM_TARGET].word;
+	bool		window = false;
+
+	if (set == NULL || set->date_column == NULL || !name_in(set->order_by, target))
+		return NULL;
+	for (int c = 0; c < t->frame->ncolumns; c++)
+	{
+		const FrameColumn *column = &t->frame->columns[c];
+		const Feature *feature = column->feature ? find_feature(set, column->name) : NULL;
+
+		window |= feature && feature->kind == FEATURE_WINDOW;
+	}
+	if (!window || !baseline_dates_repeat(t->frame, set->date_column, set->group_by))
+		return NULL;
+	return psprintf("rows of one \"%s\" are in the order of \"%s\" itself, so windows tell something of it: give %s a primary key, and make the set again",
+					set->date_column, target, set->relation);
+}

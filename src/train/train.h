@@ -166,6 +166,9 @@ typedef struct Baseline
 extern void baseline_measure(const Frame *frame, const Target *target, const Holdout *holdout,
 							 double threshold, List *series, int horizon, Baseline *baseline);
 
+/* Do two rows of a group have one date?  False where the frame does not have these columns. */
+extern bool baseline_dates_repeat(const Frame *frame, const char *date, List *groups);
+
 /* ---- a training, step by step --------------------------------------------------- */
 
 typedef struct Training
@@ -219,6 +222,9 @@ extern void set_announce(const Training *t);
 
 /* What to say of features that were fitted to held-out rows too; NULL: there are none. */
 extern char *set_fitted_note(const Training *t);
+
+/* What to say of windows whose rows the target itself put into their order; NULL: there are none. */
+extern char *set_order_note(const Training *t);
 
 /* How many rows before a row the latest value of the target is known: 1 where the set does not say. */
 extern int	set_horizon(const Training *t);
