@@ -424,6 +424,7 @@ select_report(const FrameSpec *spec, const Frame *frame)
 	StringInfoData list;
 	int			nfeatures = 0;
 	int			nleft = 0;
+	bool		withheld = false;
 
 	for (int i = 0; i < frame->ncolumns; i++)
 		nfeatures += frame->columns[i].feature;
@@ -441,6 +442,7 @@ select_report(const FrameSpec *spec, const Frame *frame)
 			appendStringInfo(&list, "%s%s (%s)", nleft == 0 ? "" : ", ", column->name,
 							 column->left_out);
 		nleft++;
+		withheld |= column->withheld;
 	}
 	if (nleft > NOTICE_COLUMNS)
 		appendStringInfo(&list, " and %d more", nleft - NOTICE_COLUMNS);
@@ -451,6 +453,7 @@ select_report(const FrameSpec *spec, const Frame *frame)
 				 errmsg("\"%s\" has no column left to be a feature",
 						get_rel_name(spec->relid)),
 				 nleft > 0 ? errdetail("Left out: %s.", list.data) : 0,
+				 withheld ? errhint("Make the feature set again with other columns, or leave less out with exclude.") :
 				 nleft > 0 ? errhint("Columns named with features are used as they are.") :
 				 errhint("A relation of more columns is needed, or less in exclude.")));
 	if (nleft > 0)
