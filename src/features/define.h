@@ -5,6 +5,8 @@
 #ifndef ECHOLON_DEFINE_H
 #define ECHOLON_DEFINE_H
 
+#include "utils/relcache.h"
+
 #include "features/feature.h"
 #include "features/fit.h"
 
@@ -77,6 +79,11 @@ extern void feature_set_expand(FeatureSet *set, const FeatureParams *params);
  * A name that fits into an identifier: as it is, or its beginning and a hash of the whole.
  */
 extern char *feature_fit_name(char *name);
+
+/* ---- resolve.c ---- */
+
+/* Columns that tell the relation's rows apart: its primary key, else another one; NIL: it has none. */
+extern List *feature_relation_key(Relation relation);
 
 /* ---- view.c ---- */
 

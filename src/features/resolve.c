@@ -373,11 +373,9 @@ index_key(Relation relation, Oid indexid, bool *primary)
 	return key;
 }
 
-/* What makes the order of rows the same every time: a key, else all columns that have an order. */
-static void
-choose_order(Creation *c, Relation relation)
+List *
+feature_relation_key(Relation relation)
 {
-	FeatureParams *params = c->params;
 	List	   *key = NIL;
 	bool		primary = false;
 	ListCell   *cell;
@@ -393,6 +391,17 @@ choose_order(Creation *c, Relation relation)
 			primary = is_primary;
 		}
 	}
+	return key;
+}
+
+/* What makes the order of rows the same every time: a key, else all columns that have an order. */
+static void
+choose_order(Creation *c, Relation relation)
+{
+	FeatureParams *params = c->params;
+	List	   *key = feature_relation_key(relation);
+	ListCell   *cell;
+
 	params->order_unique = key != NIL;
 	if (key == NIL)
 	{

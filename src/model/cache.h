@@ -15,6 +15,7 @@ extern int	echolon_model_cache;	/* kB; GUC echolon.model_cache */
 typedef enum CacheKind
 {
 	CACHE_MODEL,				/* id: of the version, digest: of its bytes */
+	CACHE_FEATURES,				/* id: of the feature set, digest: of what it is */
 	CACHE_FIT					/* id: of the feature set, digest: of the fit's own id, kind and column */
 } CacheKind;
 

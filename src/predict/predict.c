@@ -30,6 +30,7 @@
 #include "utils/typcache.h"
 
 #include "compat.h"
+#include "data/row.h"
 #include "learn/metrics.h"
 #include "model/lookup.h"
 #include "predict/encoder_parts.h"
@@ -82,14 +83,7 @@ typedef struct PredictState
 	uint32_t   *codes;
 	double	   *out;
 
-	/* the row type; encoder, values and nulls lie in row_context, within model_context */
-	MemoryContext row_context;
-	Oid			typid;
-	int32		typmod;
-	uint64		identifier;		/* of this version of a named type */
-	TupleDesc	desc;
-	Datum	   *values;
-	bool	   *nulls;
+	InputRow	row;			/* its context lies within model_context, and holds the encoder */
 	Encoder    *encoder;		/* NULL: none yet */
 } PredictState;
 
@@ -132,7 +126,7 @@ predict_forget(PredictState *state)
 {
 	state->model = NULL;
 	state->encoder = NULL;
-	state->row_context = NULL;
+	memset(&state->row, 0, sizeof(state->row));
 	state->bytes = NULL;
 	state->constant = false;
 	state->has_pointer = false;
@@ -366,44 +360,14 @@ predict_check_ambiguous(const PredictState *state, PredictSource source, Predict
 static void
 predict_encode_row(PredictState *state, HeapTupleHeader row)
 {
-	Oid			typid = HeapTupleHeaderGetTypeId(row);
-	int32		typmod = HeapTupleHeaderGetTypMod(row);
-	uint64		identifier = 0;
-	HeapTupleData tuple;
-
-	/* An anonymous type never changes; a named one may be altered within a transaction. */
-	if (typid != RECORDOID)
-		identifier = assign_record_type_identifier(typid, typmod);
-	if (state->encoder == NULL || state->typid != typid || state->typmod != typmod ||
-		state->identifier != identifier)
+	if (input_row_type(&state->row, row, state->model_context) || state->encoder == NULL)
 	{
-		MemoryContext caller;
-
 		state->encoder = NULL;
-		if (state->row_context != NULL)
-			MemoryContextReset(state->row_context);
-		else
-			state->row_context = AllocSetContextCreate(state->model_context,
-													   "echolon row type", ALLOCSET_SMALL_SIZES);
-		caller = MemoryContextSwitchTo(state->row_context);
-		state->desc = lookup_rowtype_tupdesc_copy(typid, typmod);
-		state->values = palloc(mul_size(sizeof(Datum), Max(state->desc->natts, 1)));
-		state->nulls = palloc(mul_size(sizeof(bool), Max(state->desc->natts, 1)));
-		state->typid = typid;
-		state->typmod = typmod;
-		state->identifier = identifier;
-		MemoryContextSwitchTo(caller);
-		state->encoder = encoder_create_named(state->model, state->name, state->desc,
-											  state->row_context);
+		state->encoder = encoder_create_named(state->model, state->name, state->row.desc,
+											  state->row.context);
 	}
-
-	/* A tuple shorter than its descriptor, and dropped columns, are heap_deform_tuple's business. */
-	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
-	ItemPointerSetInvalid(&tuple.t_self);
-	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = row;
-	heap_deform_tuple(&tuple, state->desc, state->values, state->nulls);
-	encoder_row(state->encoder, state->values, state->nulls, state->x, NULL);
+	input_row_deform(&state->row, row);
+	encoder_row(state->encoder, state->row.values, state->row.nulls, state->x, NULL);
 }
 
 /* Fill x from a document. */
