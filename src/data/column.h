@@ -42,7 +42,7 @@ extern double column_number(const ColumnType *type, Datum datum);
  */
 extern const char *column_label(const ColumnType *type, Datum datum, int *length);
 
-/* Is this number one that can be taken for a category: not an interval? */
+/* Is it a plain number, of no unit: not an interval?  Such a number may be taken for a category. */
 extern bool column_countable(const ColumnType *type);
 
 /*

@@ -85,15 +85,15 @@ encoder_begin(FunctionCallInfo fcinfo, bool category)
 	state->literal = typid == UNKNOWNOID;
 	if (!state->literal &&
 		(!OidIsValid(typid) || !column_type_resolve(typid, &state->type) ||
-		 !(category ? state->type.kind == COLUMN_CATEGORY || column_countable(&state->type) :
-		   state->type.kind == COLUMN_NUMBER)))
+		 !(column_countable(&state->type) ||
+		   (category && state->type.kind == COLUMN_CATEGORY))))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("%s cannot take a value of type %s",
 						get_func_name(fcinfo->flinfo->fn_oid),
 						OidIsValid(typid) ? format_type_be(typid) : "unknown"),
 				 category ? errhint("It takes a text, boolean, enum, uuid or number.") :
-				 errhint("It takes an integer, float, numeric or interval.")));
+				 errhint("It takes an integer, float or numeric.")));
 	state->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "echolon encoder",
 										   ALLOCSET_SMALL_SIZES);
 	MemoryContextSwitchTo(caller);

@@ -22,7 +22,7 @@ CREATE FUNCTION echolon_percentile(set_name text, column_name text, value "any")
 	AS 'MODULE_PATHNAME', 'echolon_percentile';
 COMMENT ON FUNCTION echolon_percentile(text, text, "any") IS
 'Where a value stands among the fitted ones, 0 to 1: percent_rank(), the share of the other values that are smaller.
-set_name: a feature set. column_name: one of its numbers. value: integer, float, numeric or interval. Exact where the column had at most 10,000 different values, else within 0.0003; linear between fitted values; 0 below and 1 above all of them. NULL for NULL and NaN, and where the column had no value. NULL, NaN and infinities were left out of the fit. Fitted on all rows, those to be predicted included. Needs SELECT on the set''s view.
+set_name: a feature set. column_name: one of its numbers. value: integer, float or numeric. Exact where the column had at most 10,000 different values, else within 0.0003; linear between fitted values; 0 below and 1 above all of them. NULL for NULL and NaN, and where the column had no value. NULL, NaN and infinities were left out of the fit. Fitted on all rows, those to be predicted included. Needs SELECT on the set''s view.
 Errors: no such set, or no right to it; a column it has not fitted as a number; a value that is no number.
 SELECT echolon_percentile(''sales_features'', ''revenue'', 1000);';
 

@@ -178,8 +178,7 @@ column_type(Oid relid, const char *name, bool category, ColumnType *type)
 	Oid			typid = get_atttype(relid, number);
 
 	if (column_type_resolve(typid, type) &&
-		(category ? type->kind == COLUMN_CATEGORY || column_countable(type) :
-		 type->kind == COLUMN_NUMBER))
+		(column_countable(type) || (category && type->kind == COLUMN_CATEGORY)))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -188,7 +187,7 @@ column_type(Oid relid, const char *name, bool category, ColumnType *type)
 			 errdetail("It is of type %s.", format_type_be(typid)),
 			 category ?
 			 errhint("A category is a text, boolean, enum, uuid or number; a view may cast it.") :
-			 errhint("A number is an integer, float, numeric or interval; a view may cast it.")));
+			 errhint("A number is an integer, float or numeric; a view may cast it.")));
 }
 
 /* Prepare for reading: the columns to read, in the order of the query. */
