@@ -164,9 +164,9 @@ encoder_state(FunctionCallInfo fcinfo, bool category)
 
 /* ---- categories ------------------------------------------------------------------- */
 
-/* The code of the value; -1: it was not seen. */
-static int
-encoder_code(FunctionCallInfo fcinfo, const EncoderState *state)
+/* The level of the value; NULL: it was not seen. */
+static const Level *
+encoder_level(FunctionCallInfo fcinfo, const EncoderState *state)
 {
 	Datum		datum = PG_GETARG_DATUM(ARG_VALUE);
 	const char *label;
@@ -187,11 +187,11 @@ Datum
 echolon_frequency(PG_FUNCTION_ARGS)
 {
 	EncoderState *state = encoder_state(fcinfo, true);
-	int			code = encoder_code(fcinfo, state);
+	const Level *level = encoder_level(fcinfo, state);
 
-	if (code < 0)
+	if (level == NULL)
 		PG_RETURN_FLOAT8(0);
-	PG_RETURN_FLOAT8((double) state->levels->levels[code].count / (double) state->levels->n);
+	PG_RETURN_FLOAT8((double) level->count / (double) state->levels->n);
 }
 
 /* echolon_label(set, column_name text, value "any") returns integer */
@@ -199,11 +199,11 @@ Datum
 echolon_label(PG_FUNCTION_ARGS)
 {
 	EncoderState *state = encoder_state(fcinfo, true);
-	int			code = encoder_code(fcinfo, state);
+	const Level *level = encoder_level(fcinfo, state);
 
-	if (code < 0)
+	if (level == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_INT32(code);
+	PG_RETURN_INT32((int32) level->number - 1);
 }
 
 /* ---- numbers ----------------------------------------------------------------------- */

@@ -278,69 +278,98 @@ read_number_fit(const StoredSet *set, const char *column)
 	return fit;
 }
 
-/* Room in a table for n levels in all. */
-static void
-level_table_extend(LevelTable *table, uint32 n)
+/* A row of a category: so many labels, in an array that stays for as long as the table does. */
+typedef struct LevelChunk
 {
-	if (table->levels == NULL)
-		table->levels = MemoryContextAllocHuge(CurrentMemoryContext,
-											   mul_size(Max(n, 1), sizeof(Level)));
-	else
-		table->levels = repalloc_huge(table->levels, mul_size(Max(n, 1), sizeof(Level)));
-}
-
-/* Behind the levels of a table those of a row. */
-static void
-read_levels(const StoredSet *set, const char *column, LevelTable *table, StoreScan *scan,
-			HeapTuple tuple)
-{
-	/* the array stays, for the labels in it */
-	ArrayType  *labels =
-		DatumGetArrayTypePCopy(store_column(scan, tuple, FEATURE_FIT_STORE_LABELS));
-	char	   *label = ARR_DATA_PTR(labels);
+	ArrayType  *labels;
+	uint64	   *counts;
 	int64		n;
-	uint64	   *counts = store_array(store_column(scan, tuple, FEATURE_FIT_STORE_COUNTS), INT8OID,
-									 sizeof(uint64), &n);
+} LevelChunk;
 
-	if (counts == NULL || ARR_ELEMTYPE(labels) != TEXTOID || ARR_HASNULL(labels) ||
-		ARR_NDIM(labels) > 1 || (ARR_NDIM(labels) == 0 ? 0 : ARR_DIMS(labels)[0]) != n ||
-		n > FIT_MAX_LEVELS - table->nlevels)
+static LevelChunk *
+read_chunk(const StoredSet *set, const char *column, StoreScan *scan, HeapTuple tuple)
+{
+	LevelChunk *chunk = palloc(sizeof(LevelChunk));
+
+	chunk->labels = DatumGetArrayTypePCopy(store_column(scan, tuple, FEATURE_FIT_STORE_LABELS));
+	chunk->counts = store_array(store_column(scan, tuple, FEATURE_FIT_STORE_COUNTS), INT8OID,
+								sizeof(uint64), &chunk->n);
+	if (chunk->counts == NULL || ARR_ELEMTYPE(chunk->labels) != TEXTOID ||
+		ARR_HASNULL(chunk->labels) || ARR_NDIM(chunk->labels) > 1 ||
+		(ARR_NDIM(chunk->labels) == 0 ? 0 : ARR_DIMS(chunk->labels)[0]) != chunk->n)
 		fit_damaged(set, column);
-	level_table_extend(table, table->nlevels + (uint32) n);
-	for (int64 i = 0; i < n; i++)
-	{
-		Level	   *level = &table->levels[table->nlevels++];
-
-		level->label = VARDATA_ANY(label);
-		level->length = VARSIZE_ANY_EXHDR(label);
-		level->hash = hash_bytes(level->label, level->length, LABEL_SEED);
-		level->count = counts[i];
-		label = att_addlength_pointer(label, -1, label);
-		label = (char *) att_align_nominal(label, TYPALIGN_INT);
-	}
-	pfree(counts);
+	return chunk;
 }
 
-/* Enter the levels of a table into its slots. */
-static void
-index_levels(LevelTable *table)
+/* The zeros behind a short label count. */
+static inline void
+short_label(const char *label, int length, char *bytes)
 {
-	size_t		nslots = 4;
+	memset(bytes, 0, LEVEL_SHORT);
+	memcpy(bytes, label, length);
+}
 
-	while (nslots < (size_t) table->nlevels * 2)
-		nslots *= 2;
-	table->mask = (uint32) (nslots - 1);
-	table->slots = MemoryContextAllocExtended(CurrentMemoryContext,
-											  mul_size(nslots, sizeof(uint32)),
-											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (uint32 code = 0; code < table->nlevels; code++)
+/* The slot of a label, or the empty one where it would be. */
+static inline Level *
+level_slot(const LevelTable *table, const char *label, int length)
+{
+	uint64		hash = hash_bytes(label, length, LABEL_SEED);
+	uint32		slot = hash & table->mask;
+	char		bytes[LEVEL_SHORT];
+
+	if (length <= LEVEL_SHORT)
+		short_label(label, length, bytes);
+	for (;; slot = (slot + 1) & table->mask)
 	{
-		uint32		slot = table->levels[code].hash & table->mask;
+		Level	   *level = &table->slots[slot];
 
-		while (table->slots[slot] != 0)
-			slot = (slot + 1) & table->mask;
-		table->slots[slot] = code + 1;
+		if (level->number == 0)
+			return level;
+		if (level->length != (uint32) length)
+			continue;
+		if (length <= LEVEL_SHORT ? memcmp(level->label.bytes, bytes, LEVEL_SHORT) == 0 :
+			level->label.pointer.hash == hash &&
+			memcmp(level->label.pointer.label, label, length) == 0)
+			return level;
 	}
+}
+
+const Level *
+level_find(const LevelTable *table, const char *label, int length)
+{
+	const Level *level = level_slot(table, label, length);
+
+	return level->number == 0 ? NULL : level;
+}
+
+/* Enter the labels of a chunk behind the nlevels there are; false where one is there already. */
+static bool
+enter_chunk(LevelTable *table, const LevelChunk *chunk, uint32 nlevels)
+{
+	char	   *element = ARR_DATA_PTR(chunk->labels);
+
+	for (int64 i = 0; i < chunk->n; i++)
+	{
+		const char *label = VARDATA_ANY(element);
+		int			length = VARSIZE_ANY_EXHDR(element);
+		Level	   *level = level_slot(table, label, length);
+
+		if (level->number != 0)
+			return false;
+		level->number = nlevels + (uint32) i + 1;
+		level->length = (uint32) length;
+		level->count = chunk->counts[i];
+		if (length <= LEVEL_SHORT)
+			short_label(label, length, level->label.bytes);
+		else
+		{
+			level->label.pointer.label = label;
+			level->label.pointer.hash = hash_bytes(label, length, LABEL_SEED);
+		}
+		element = att_addlength_pointer(element, -1, element);
+		element = (char *) att_align_nominal(element, TYPALIGN_INT);
+	}
+	return true;
 }
 
 /* Read the levels of a category into the current context; NULL: it was not fitted. */
@@ -349,44 +378,53 @@ read_category_fit(const StoredSet *set, const char *column)
 {
 	StoreScan	scan = fit_scan(set, KIND_CATEGORY, column);
 	LevelTable *table = NULL;
+	List	   *chunks = NIL;
 	HeapTuple	tuple;
-	int32		expected = 0;
+	int64		nlevels = 0;
+	size_t		nslots = 4;
+	ListCell   *cell;
 
 	while (HeapTupleIsValid(tuple = store_scan_next(&scan)))
 	{
+		LevelChunk *chunk;
+
 		CHECK_FOR_INTERRUPTS();
 		if (table == NULL)
 		{
 			table = palloc0(sizeof(LevelTable));
 			table->n = (uint64) DatumGetInt64(store_column(&scan, tuple, FEATURE_FIT_STORE_N));
 		}
-		if (DatumGetInt32(store_column(&scan, tuple, FEATURE_FIT_STORE_CHUNK)) != expected++)
+		if (DatumGetInt32(store_column(&scan, tuple, FEATURE_FIT_STORE_CHUNK)) != list_length(chunks))
 			fit_damaged(set, column);
-		read_levels(set, column, table, &scan, tuple);
+		chunk = read_chunk(set, column, &scan, tuple);
+		nlevels += chunk->n;
+		chunks = lappend(chunks, chunk);
 	}
 	store_scan_end(&scan);
-	if (table != NULL)
-		index_levels(table);
-	return table;
-}
+	if (table == NULL)
+		return NULL;
+	if (nlevels > FIT_MAX_LEVELS)
+		fit_damaged(set, column);
 
-int
-level_find(const LevelTable *table, const char *label, int length)
-{
-	uint64		hash = hash_bytes(label, length, LABEL_SEED);
-	uint32		slot = hash & table->mask;
-
-	while (table->slots[slot] != 0)
+	while (nslots < (size_t) nlevels * 2)
+		nslots *= 2;
+	table->mask = (uint32) (nslots - 1);
+	table->slots = MemoryContextAllocExtended(CurrentMemoryContext,
+											  mul_size(nslots, sizeof(Level)),
+											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	nlevels = 0;
+	foreach(cell, chunks)
 	{
-		uint32		code = table->slots[slot] - 1;
-		const Level *level = &table->levels[code];
+		LevelChunk *chunk = lfirst(cell);
 
-		if (level->hash == hash && level->length == (uint32) length &&
-			memcmp(level->label, label, length) == 0)
-			return (int) code;
-		slot = (slot + 1) & table->mask;
+		CHECK_FOR_INTERRUPTS();
+		if (!enter_chunk(table, chunk, (uint32) nlevels))
+			fit_damaged(set, column);
+		nlevels += chunk->n;
+		pfree(chunk->counts);
 	}
-	return -1;
+	list_free_deep(chunks);
+	return table;
 }
 
 /* A category's levels in the order of the codes they have had, new ones behind them. */

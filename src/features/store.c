@@ -177,7 +177,7 @@ no_view(const char *name)
 			(errcode(ERRCODE_UNDEFINED_TABLE),
 			 errmsg("the view of feature set \"%s\" was dropped", name),
 			 errdetail("What the set has fitted goes with its view: a new view of that name is another one."),
-			 errhint("Make the set again with echolon_create_features(%s, …), which replaces it.",
+			 errhint("Make the set again with echolon_create_features(%s, ...), which replaces it.",
 					 quote_literal_cstr(name))));
 }
 

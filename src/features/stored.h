@@ -58,26 +58,37 @@ extern void stored_set_use(const char *name, StoredSet *found);
 
 /* ---- fits (fit_store.c) --------------------------------------------------------- */
 
-/* The levels of a category, to be found by their labels. */
+/*
+ * The levels of a category, to be found by their labels: open addressing, never more than half full.
+ * A short label lies in its slot, so that a lookup costs one cache line.
+ */
+#define LEVEL_SHORT		16
+
 typedef struct Level
 {
-	uint64		hash;
-	const char *label;			/* not NUL-terminated */
-	uint32		length;
-	uint64		count;
+	uint32		number;			/* its code + 1; 0: an empty slot */
+	uint32		length;			/* of the label, which is not NUL-terminated */
+	uint64		count;			/* values */
+	union
+	{
+		char		bytes[LEVEL_SHORT]; /* the label with zeros behind it */
+		struct
+		{
+			const char *label;
+			uint64		hash;
+		}			pointer;	/* of a longer one */
+	}			label;
 } Level;
 
 typedef struct LevelTable
 {
 	uint64		n;				/* values in all levels */
-	uint32		nlevels;
-	Level	   *levels;			/* by code */
-	uint32	   *slots;			/* open addressing: code + 1, or 0 */
-	uint32		mask;
+	uint32		mask;			/* of the number of a slot */
+	Level	   *slots;
 } LevelTable;
 
-/* The code of a label; -1: it was not seen. */
-extern int	level_find(const LevelTable *table, const char *label, int length);
+/* The level of a label; NULL: it was not seen. */
+extern const Level *level_find(const LevelTable *table, const char *label, int length);
 
 /*
  * What a set has fitted of a column, kept by the session; pinned until context is reset or
