@@ -14,7 +14,7 @@ CREATE FUNCTION echolon_label(set_name text, column_name text, value "any") RETU
 	AS 'MODULE_PATHNAME', 'echolon_label';
 COMMENT ON FUNCTION echolon_label(text, text, "any") IS
 'Number of a value among the fitted ones, from 0 (label encoding).
-Texts are numbered in the order of their bytes (C collation), booleans, enums and numbers in their own. A value that was not there when the set was fitted, and NULL, give NULL; a refresh may number anew. Arguments, rights and errors as for echolon_frequency.
+Texts are numbered in the order of their bytes (C collation), booleans, enums and numbers in their own. A value that was not there when the set was fitted, and NULL, give NULL; a refresh leaves the numbers as they are and gives new values the next ones. Arguments, rights and errors as for echolon_frequency.
 SELECT echolon_label(''sales_features'', ''category'', ''food'');';
 
 CREATE FUNCTION echolon_percentile(set_name text, column_name text, value "any") RETURNS double precision

@@ -423,34 +423,46 @@ read_category_fit(const StoredSet *set, const char *column)
 		nlevels += chunk->n;
 		pfree(chunk->counts);
 	}
+	table->nlevels = (uint32) nlevels;
 	list_free_deep(chunks);
 	return table;
 }
+
+/* ---- codes that stay ------------------------------------------------------------------ */
 
 /* A category's levels in the order of the codes they have had, new ones behind them. */
 static void
 keep_codes(CategoryFit *fit, const LevelTable *before)
 {
-	size_t		room = (size_t) before->nlevels + fit->nlevels;
-	char	  **labels = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(Max(room, 1), sizeof(char *)));
+	size_t		room = Max((size_t) before->nlevels + fit->nlevels, 1);
+	char	  **labels = MemoryContextAllocHuge(CurrentMemoryContext,
+												mul_size(room, sizeof(char *)));
 	uint64	   *counts = MemoryContextAllocExtended(CurrentMemoryContext,
-													mul_size(Max(room, 1), sizeof(uint64)),
+													mul_size(room, sizeof(uint64)),
 													MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	uint32		nlevels = before->nlevels;
 
-	for (uint32 code = 0; code < before->nlevels; code++)
-		labels[code] = pnstrdup(before->levels[code].label, before->levels[code].length);
+	for (size_t slot = 0; slot <= before->mask; slot++)
+	{
+		const Level *level = &before->slots[slot];
+
+		if (level->number != 0)
+			labels[level->number - 1] =
+				pnstrdup(level->length <= LEVEL_SHORT ? level->label.bytes :
+						 level->label.pointer.label, level->length);
+	}
 	for (uint32 i = 0; i < fit->nlevels; i++)
 	{
-		int			code = level_find(before, fit->labels[i], (int) strlen(fit->labels[i]));
+		const Level *level = level_find(before, fit->labels[i], (int) strlen(fit->labels[i]));
+		uint32		code = level != NULL ? level->number - 1 : nlevels++;
 
-		if (code < 0)
-		{
-			code = (int) nlevels++;
+		if (level == NULL)
 			labels[code] = fit->labels[i];
-		}
 		counts[code] = fit->counts[i];
 	}
+	if (nlevels > FIT_MAX_LEVELS)
+		fit->too_large = psprintf("more than %d different values, with those it had when it was fitted before",
+								  FIT_MAX_LEVELS);
 	fit->labels = labels;
 	fit->counts = counts;
 	fit->nlevels = nlevels;
@@ -459,20 +471,21 @@ keep_codes(CategoryFit *fit, const LevelTable *before)
 void
 fit_keep_codes(const FeatureSet *set, Fit *fit)
 {
-	StoredSet	stored;
+	StoredSet	stored = {.id = set->id, .name = set->name};
 	ListCell   *cell;
 
-	memset(&stored, 0, sizeof(stored));
-	stored.id = set->id;
-	stored.name = set->name;
+	/* the set is locked: what others have fitted while this session waited counts */
+	PushActiveSnapshot(GetLatestSnapshot());
 	foreach(cell, fit->categories)
 	{
 		CategoryFit *category = lfirst(cell);
-		LevelTable *before = category->too_large == NULL ? read_category_fit(&stored, category->column) : NULL;
+		LevelTable *before = category->too_large != NULL ? NULL :
+			read_category_fit(&stored, category->column);
 
 		if (before != NULL)
 			keep_codes(category, before);
 	}
+	PopActiveSnapshot();
 }
 
 /* ---- the cache ------------------------------------------------------------------------- */

@@ -83,6 +83,7 @@ typedef struct Level
 typedef struct LevelTable
 {
 	uint64		n;				/* values in all levels */
+	uint32		nlevels;
 	uint32		mask;			/* of the number of a slot */
 	Level	   *slots;
 } LevelTable;
