@@ -212,6 +212,20 @@ median_get(const Median *median, double *result)
 	return true;
 }
 
+bool
+median_first(const Median *median, double *result)
+{
+	uint32_t	where;
+	uint64_t	key;
+
+	if (median->n[LOWER] == 0)
+		return false;
+	where = median->where[median->removed & median->mask];
+	key = median->heap[where & 1][where / 2].key;
+	*result = value_of((where & 1) == LOWER ? ~key : key);
+	return true;
+}
+
 size_t
 median_memory(const Median *median)
 {

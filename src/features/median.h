@@ -49,6 +49,9 @@ extern void median_remove(Median *median);
 /* The median; false where there is no value. */
 extern bool median_get(const Median *median, double *result);
 
+/* The value that was added first of those there are; false where there is none. */
+extern bool median_first(const Median *median, double *result);
+
 /* Bytes allocated beside the struct. */
 extern size_t median_memory(const Median *median);
 

@@ -8,6 +8,7 @@
 #ifndef ECHOLON_ROLLING_STATE_H
 #define ECHOLON_ROLLING_STATE_H
 
+#include "features/ewma.h"
 #include "features/exact.h"
 #include "features/extremes.h"
 #include "features/median.h"
@@ -72,8 +73,7 @@ typedef struct Window
 	bool		started;		/* bound and period are valid */
 	double		earliest;		/* expanding, to date: the first value */
 	double		latest;			/* the last value */
-	double		ewma;
-	double		weight;			/* of all values in ewma */
+	Ewma		ewma;
 
 	Moments    *moments;		/* NULL where none are needed, as the median */
 	Extreme		min,

@@ -3,6 +3,7 @@
  *		What a row does to one window of the rolling engine, and what its terms are then.
  */
 #include <math.h>
+#include <string.h>
 
 #include "features/rolling_state.h"
 
@@ -20,6 +21,7 @@ void
 rolling_window_clear(Window *window)
 {
 	window->count = 0;
+	memset(&window->ewma, 0, sizeof(window->ewma));
 	if (window->moments != NULL)
 		moments_reset(window->moments);
 	extreme_reset(&window->min);
@@ -328,51 +330,17 @@ rolling_lag_push(RollingState *state, Window *window, const Row *last, double *o
 
 /* ---- exponentially weighted means ---------------------------------------------------- */
 
-/*
- * As pandas, ewm(alpha, adjust, ignore_na = False).mean(): weights fall at every row, NULL ones
- * included.  With adjust the weights of the values are 1, 1 - alpha, (1 - alpha)^2, … back in
- * time; without, a value weighs alpha and all before it what is left of 1 after that many rows.
- */
-static void
-ewma_enter(Window *window, const Row *last)
-{
-	double		weight = window->adjust ? 1.0 : window->alpha;
-
-	window->weight *= 1.0 - window->alpha;
-	if (last->isnull)
-		return;
-	if (window->count++ == 0)
-	{
-		window->ewma = last->value;
-		window->weight = 1.0;
-		return;
-	}
-	/* a constant stays what it is; and what weighs nothing counts for nothing, if it is infinite too */
-	if (window->weight == 0.0)
-		window->ewma = last->value;
-	else if (window->ewma != last->value)
-	{
-		double		total = window->weight + weight;
-		double		mean = (window->weight * window->ewma + weight * last->value) / total;
-
-		if (!isfinite(mean) && isfinite(window->ewma) && isfinite(last->value))
-			mean = window->ewma * (window->weight / total) + last->value * (weight / total);
-		window->ewma = mean;
-	}
-	window->weight = window->adjust ? window->weight + weight : 1.0;
-}
-
 /* All terms of an exponentially weighted mean: that of the last value, at NULLs too. */
 void
 rolling_ewma_push(Window *window, const Row *last, double *out, bool *isnull)
 {
 	if (last != NULL)
-		ewma_enter(window, last);
+		ewma_add(&window->ewma, window->alpha, window->adjust, last->value, last->isnull);
 	for (int i = 0; i < window->noutputs; i++)
 	{
 		const Output *output = &window->outputs[i];
 
-		out[output->index] = window->ewma;
-		isnull[output->index] = window->count == 0 || window->count < output->min_periods;
+		out[output->index] = window->ewma.mean;
+		isnull[output->index] = window->ewma.count == 0 || (int64_t) window->ewma.count < output->min_periods;
 	}
 }

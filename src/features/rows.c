@@ -20,7 +20,7 @@
 #include "utils/lsyscache.h"
 
 #include "compat.h"
-#include "data/column.h"
+#include "features/numbers.h"
 
 #define POWER_MOST		10
 
@@ -33,77 +33,39 @@ PG_FUNCTION_INFO_V1(echolon_churn_risk);
 PG_FUNCTION_INFO_V1(echolon_churn_segment);
 PG_FUNCTION_INFO_V1(echolon_engagement_score);
 
-/* ---- numbers of any type -------------------------------------------------------------- */
+/* ---- arithmetic -------------------------------------------------------------------------- */
 
-/* The types of a call's arguments, looked up once a query. */
-typedef struct NumberTypes
+/* The type of the elements of an array that was passed as VARIADIC, looked up once a query. */
+typedef struct ElementType
 {
-	int16		length;			/* of the elements, where the arguments come as an array */
+	ColumnType	type;
+	int16		length;
 	bool		byval;
 	char		align;
-	ColumnType	types[FLEXIBLE_ARRAY_MEMBER];	/* one an argument, or the elements' */
-} NumberTypes;
+} ElementType;
 
-static void
-number_type(FunctionCallInfo fcinfo, Oid typid, int argument, ColumnType *type)
-{
-	if (OidIsValid(typid) && column_type_resolve(typid, type) && type->kind == COLUMN_NUMBER)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("function %s needs numbers", get_func_name(fcinfo->flinfo->fn_oid)),
-			 errdetail("Argument %d is of type %s.", argument + 1, format_type_be(typid)),
-			 typid == UNKNOWNOID ?
-			 errhint("Give the literal a type, such as numeric '1.5'.") :
-			 errhint("Numbers are smallint, integer, bigint, real, double precision, numeric and interval (in seconds).")));
-}
-
-/* Types of the arguments 0 .. n - 1. */
-static const ColumnType *
-number_types(FunctionCallInfo fcinfo, int n)
-{
-	NumberTypes *known = fcinfo->flinfo->fn_extra;
-
-	if (known == NULL)
-	{
-		MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-
-		known = palloc0(offsetof(NumberTypes, types) + sizeof(ColumnType) * n);
-		for (int i = 0; i < n; i++)
-			number_type(fcinfo, get_fn_expr_argtype(fcinfo->flinfo, i), i, &known->types[i]);
-		MemoryContextSwitchTo(caller);
-		fcinfo->flinfo->fn_extra = known;
-	}
-	return known->types;
-}
-
-/* The type of the elements of an array passed as VARIADIC. */
-static const NumberTypes *
+static const ElementType *
 element_type(FunctionCallInfo fcinfo)
 {
-	NumberTypes *known = fcinfo->flinfo->fn_extra;
+	ElementType *element = fcinfo->flinfo->fn_extra;
 
-	if (known == NULL)
+	if (element == NULL)
 	{
-		MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
 		Oid			typid = get_base_element_type(get_fn_expr_argtype(fcinfo->flinfo, 0));
 
-		known = palloc0(offsetof(NumberTypes, types) + sizeof(ColumnType));
-		number_type(fcinfo, typid, 0, &known->types[0]);
-		get_typlenbyvalalign(typid, &known->length, &known->byval, &known->align);
-		MemoryContextSwitchTo(caller);
-		fcinfo->flinfo->fn_extra = known;
+		element = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(ElementType));
+		number_type(fcinfo, typid, 0, &element->type);
+		get_typlenbyvalalign(typid, &element->length, &element->byval, &element->align);
+		fcinfo->flinfo->fn_extra = element;
 	}
-	return known;
+	return element;
 }
-
-/* ---- arithmetic -------------------------------------------------------------------------- */
 
 /* The product of an array's elements; false where one is NULL or there are none. */
 static bool
 array_product(FunctionCallInfo fcinfo, double *product)
 {
-	const NumberTypes *element = element_type(fcinfo);
+	const ElementType *element = element_type(fcinfo);
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
 	Datum	   *values;
 	bool	   *nulls;
@@ -118,7 +80,7 @@ array_product(FunctionCallInfo fcinfo, double *product)
 			CHECK_FOR_INTERRUPTS();
 		if (nulls[i])
 			return false;
-		*product *= column_number(&element->types[0], values[i]);
+		*product *= column_number(&element->type, values[i]);
 	}
 	return n > 0;
 }

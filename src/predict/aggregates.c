@@ -26,6 +26,7 @@
 #include "utils/typcache.h"
 
 #include "compat.h"
+#include "data/aggregate.h"
 #include "learn/mathfn.h"
 #include "learn/metrics.h"
 #include "learn/sum.h"
@@ -58,42 +59,6 @@ PG_FUNCTION_INFO_V1(echolon_ranked_deserialize);
 PG_FUNCTION_INFO_V1(echolon_ranked_roc_auc);
 
 /* ---- what all have in common ------------------------------------------------------ */
-
-/* The context that transition states live in; an error outside of an aggregate. */
-static MemoryContext
-state_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "aggregate support function called outside of an aggregate");
-	return context;
-}
-
-/* The state in an argument, or NULL where there is none yet. */
-static void *
-state_argument(FunctionCallInfo fcinfo, int argument)
-{
-	return PG_ARGISNULL(argument) ? NULL : PG_GETARG_POINTER(argument);
-}
-
-/* The state in an argument, or a new one, all zero. */
-static void *
-state_or_new(FunctionCallInfo fcinfo, int argument, Size size)
-{
-	MemoryContext context = state_context(fcinfo);
-	void	   *state = state_argument(fcinfo, argument);
-
-	return state ? state : MemoryContextAllocZero(context, size);
-}
-
-/* What a transition function gives back: NULL as long as no row has counted. */
-#define RETURN_STATE(state) \
-	do { \
-		if ((state) == NULL) \
-			PG_RETURN_NULL(); \
-		PG_RETURN_POINTER(state); \
-	} while (0)
 
 /* A number as people write it. */
 static const char *
@@ -197,19 +162,6 @@ echolon_error_serialize(PG_FUNCTION_ARGS)
 	pq_sendfloat8(&buf, state->mean);
 	pq_sendfloat8(&buf, state->spread);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
-}
-
-/* A reader of the bytes of a serialized state; the pq_get functions check its end. */
-static void
-deserialize_begin(FunctionCallInfo fcinfo, StringInfo buf)
-{
-	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
-
-	(void) state_context(fcinfo);
-	buf->data = VARDATA_ANY(bytes);
-	buf->len = VARSIZE_ANY_EXHDR(bytes);
-	buf->maxlen = buf->len;
-	buf->cursor = 0;
 }
 
 Datum

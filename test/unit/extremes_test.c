@@ -98,7 +98,8 @@ case_agrees(uint64_t seed)
 	{
 		double		minimum,
 					maximum,
-					middle;
+					middle,
+					oldest;
 		bool		any = first < last;
 
 		if (hash_below(hash_random(seed, 1, step), 150) == 0)
@@ -125,7 +126,7 @@ case_agrees(uint64_t seed)
 		}
 		any = first < last;
 		if (extreme_get(&least, &minimum) != any || extreme_get(&largest, &maximum) != any ||
-			median_get(&median, &middle) != any)
+			median_get(&median, &middle) != any || median_first(&median, &oldest) != any)
 			good = false;
 		else if (any)
 		{
@@ -141,7 +142,7 @@ case_agrees(uint64_t seed)
 			}
 			good = same(minimum, low) && signbit(minimum) == signbit(low) && same(maximum, high) &&
 				(isnan(high) || signbit(maximum) == signbit(high)) &&
-				near(middle, naive_median(values + first, last - first));
+				near(middle, naive_median(values + first, last - first)) && same(oldest, values[first]);
 		}
 	}
 	extreme_free(&least);
