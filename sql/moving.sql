@@ -4,6 +4,8 @@
 \pset null '(null)'
 \set SHOW_CONTEXT never
 SET datestyle = 'ISO';
+CREATE SCHEMA moving;
+SET search_path = moving, public;
 
 CREATE TABLE shop (day date, name text, revenue float8, price numeric, visits integer);
 INSERT INTO shop VALUES

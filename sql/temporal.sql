@@ -6,6 +6,8 @@
 \set VERBOSITY default
 SET timezone = 'Europe/Berlin';
 SET datestyle = 'ISO';
+CREATE SCHEMA temporal;
+SET search_path = temporal, public;
 
 -- ---- calendar ----
 

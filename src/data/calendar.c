@@ -179,7 +179,7 @@ calendar_zone(const char *name)
 	if (zone == NULL || !pg_tz_acceptable(zone))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("time zone \"%s\" not recognized", name),
-				 errhint("Names are in pg_timezone_names, such as 'Europe/Berlin'.")));
+				 errmsg("time zone \"%s\" is not known to this server", name),
+				 errhint("Give a name of pg_timezone_names, such as Europe/Berlin.")));
 	return zone;
 }

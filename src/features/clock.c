@@ -194,16 +194,3 @@ clock_time(ColumnKind kind, Datum at, int64 *micros)
 	*micros = DatumGetTimestamp(at);
 	return !TIMESTAMP_NOT_FINITE(*micros);
 }
-
-pg_tz *
-clock_zone(const char *name)
-{
-	pg_tz	   *zone = pg_tzset(name);
-
-	if (zone == NULL || !pg_tz_acceptable(zone))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("time zone \"%s\" is not known to this server", name),
-				 errhint("Give a name of pg_timezone_names, such as Europe/Berlin.")));
-	return zone;
-}

@@ -353,7 +353,7 @@ RollingClock *
 direct_clock(const FeatureSet *set)
 {
 	return clock_create(set->date_kind,
-						set->date_kind == COLUMN_TIMESTAMPTZ ? clock_zone(set->zone) : NULL);
+						set->date_kind == COLUMN_TIMESTAMPTZ ? calendar_zone(set->zone) : NULL);
 }
 
 int64

@@ -49,7 +49,4 @@ extern RollingClock *clock_create(ColumnKind kind, pg_tz *zone);
  */
 extern bool clock_time(ColumnKind kind, Datum at, int64 *micros);
 
-/* A time zone by name; raises where this server does not know it. */
-extern pg_tz *clock_zone(const char *name);
-
 #endif							/* ECHOLON_TERMS_H */

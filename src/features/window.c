@@ -207,12 +207,12 @@ rolling_call_prepare(RollingCall *call, WindowObject window)
 	if (call->has_time)
 	{
 		/* a name is looked at also where it does not count */
-		pg_tz	   *tz = zone ? clock_zone(zone) : session_timezone;
+		pg_tz	   *tz = zone ? calendar_zone(zone) : session_timezone;
 
 		clock = clock_create(call->at_type.kind, tz);
 	}
 	else if (zone)
-		(void) clock_zone(zone);
+		(void) calendar_zone(zone);
 
 	call->values = palloc0(mul_size(call->nterms, sizeof(double)));
 	call->nulls = palloc0(mul_size(call->nterms, sizeof(bool)));
