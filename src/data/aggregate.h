@@ -11,6 +11,8 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 
+#include "compat.h"
+
 /* The context that transition states live in; an error outside of an aggregate. */
 static inline MemoryContext
 state_context(FunctionCallInfo fcinfo)

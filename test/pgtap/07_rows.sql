@@ -99,5 +99,11 @@ WHERE p.proname ~ '^echolon_(year|quarter|month|week|day|hour|is_|temporal|produ
 	AND (p.proparallel <> 's' OR NOT p.proisstrict AND p.proname <> 'echolon_engagement_score' OR obj_description(p.oid, 'pg_proc') IS NULL
 		OR (p.provolatile = 's') <> (p.proargtypes = '1184'));
 
+-- A later version's attribute, at the end of a composite, is NULL to this library.
+ALTER TYPE echolon.temporal_features ADD ATTRIBUTE season text;
+ALTER TYPE echolon.rolling_features ADD ATTRIBUTE skewness float8, ADD ATTRIBUTE kurtosis float8;
+SELECT is((t.month, t.hour_cos IS NULL, t.season IS NULL)::text, '(2,t,t)', 'a composite that grew: temporal_features') FROM echolon_temporal_features(date '2024-02-29') AS t;
+SELECT is(f::text, '(3,2,1,1,1,3,6,1,3,2,1,1,,)', 'a composite that grew: rolling_features') FROM (SELECT echolon_rolling_features(i ORDER BY i) AS f FROM generate_series(1, 3) AS i) AS s;
+
 SELECT * FROM finish();
 ROLLBACK;
