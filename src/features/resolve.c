@@ -394,6 +394,36 @@ feature_relation_key(Relation relation)
 	return key;
 }
 
+/*
+ * All columns that have an order.  Numbers stand behind the others and the target stands last: a row's place
+ * must tell as little as possible of what may be predicted, or its lags would.
+ */
+static List *
+sortable_columns(Relation relation, const char *target)
+{
+	List	   *others = NIL;
+	List	   *numbers = NIL;
+	List	   *last = NIL;
+
+	for (int i = 0; i < RelationGetDescr(relation)->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), i);
+		char	   *name = pstrdup(NameStr(attribute->attname));
+		List	  **list = &others;
+		ColumnType	type;
+
+		if (attribute->attisdropped ||
+			!OidIsValid(lookup_type_cache(attribute->atttypid, TYPECACHE_LT_OPR)->lt_opr))
+			continue;
+		if (target != NULL && strcmp(name, target) == 0)
+			list = &last;
+		else if (column_type_resolve(attribute->atttypid, &type) && type.kind == COLUMN_NUMBER)
+			list = &numbers;
+		*list = lappend(*list, name);
+	}
+	return list_concat(list_concat(others, numbers), last);
+}
+
 /* What makes the order of rows the same every time: a key, else all columns that have an order. */
 static void
 choose_order(Creation *c, Relation relation)
@@ -404,16 +434,7 @@ choose_order(Creation *c, Relation relation)
 
 	params->order_unique = key != NIL;
 	if (key == NIL)
-	{
-		for (int i = 0; i < RelationGetDescr(relation)->natts; i++)
-		{
-			Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), i);
-
-			if (!attribute->attisdropped &&
-				OidIsValid(lookup_type_cache(attribute->atttypid, TYPECACHE_LT_OPR)->lt_opr))
-				key = lappend(key, pstrdup(NameStr(attribute->attname)));
-		}
-	}
+		key = sortable_columns(relation, params->target);
 	foreach(cell, key)
 	{
 		char	   *name = lfirst(cell);
