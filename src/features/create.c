@@ -273,7 +273,7 @@ place_view(Creation *c)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("a feature set cannot be made of a temporary table"),
-				 errdetail("It would outlive %s.", c->set->relation),
+				 errdetail("The set would outlive the table."),
 				 errhint("Make an ordinary or an unlogged table.")));
 	namespace = RangeVarGetCreationNamespace(range);
 	c->schema = get_namespace_name(namespace);
