@@ -68,9 +68,9 @@ typedef struct Window
 	int64_t		first;			/* span: the oldest row that it holds, or that a lag may need */
 	int64_t		first_value;	/* rows, span: no row before this one is the first with a value */
 	int64_t		later;			/* lag by span: the first row that is later than so long before */
-	int64_t		bound;			/* span: times up to it are out of the window; or the time of the lag */
+	int64_t		target;			/* lag by span: the latest time so long before, */
+	bool		started;		/* if there was one yet */
 	int64_t		period;			/* to date: when it began */
-	bool		started;		/* bound and period are valid */
 	double		earliest;		/* expanding, to date: the first value */
 	double		latest;			/* the last value */
 	Ewma		ewma;

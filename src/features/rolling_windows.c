@@ -94,10 +94,6 @@ window_move_span(const RollingState *state, Window *window, const Row *last)
 {
 	int64_t		bound = time_before(state, last->at, &window->span);
 
-	if (window->started && bound < window->bound)
-		bound = window->bound;
-	window->started = true;
-	window->bound = bound;
 	while (window->first < last->number && ring_time(state, window->first) <= bound)
 	{
 		window_leave(state, window, window->first);
@@ -122,9 +118,8 @@ window_move(const RollingState *state, Window *window, const Row *last)
 	{
 		int64_t		period = state->clock.period(state->clock.arg, last->at, window->extent);
 
-		if (!window->started || period != window->period)
+		if (period != window->period)
 			rolling_window_clear(window);
-		window->started = true;
 		window->period = period;
 	}
 	if (!last->isnull)
@@ -268,12 +263,12 @@ lag_by_span(const RollingState *state, Window *window, const Row *last)
 	int64_t		later,
 				kept;
 
-	if (window->started && target < window->bound)
+	if (window->started && target < window->target)
 		later = search_later(state, window->first, window->later, target);
 	else
 	{
 		window->started = true;
-		window->bound = target;
+		window->target = target;
 		while (window->later <= last->number && ring_time(state, window->later) <= target)
 			if ((++window->later & CHECK_MASK) == 0)
 				state->env->check(state->env->arg);

@@ -358,6 +358,29 @@ survives_bytes(void)
 	return accepted;
 }
 
+/* Is this change of a field noticed? */
+#define REFUSES(change) \
+	(moments_init(moments, ALL), moments_add(moments, 3), moments_add(moments, NAN), (change), \
+	 !moments_valid(moments, moments_size(ALL), ALL))
+
+static void
+refusals(void)
+{
+	Moments    *moments = moments_new(ALL);
+	ExactSum   *sum = &moments->sums[0];
+
+	ok(!REFUSES((void) 0) && !moments_valid(moments, moments_size(ALL) - 1, ALL) &&
+	   !moments_valid(moments, moments_size(MOMENTS_SQUARES), MOMENTS_SQUARES), "another size, other flags");
+	ok(REFUSES(moments->n = 0) && REFUSES(moments->nan = 3) && REFUSES(moments->positive = UINT64_MAX) &&
+	   REFUSES(moments->negative = 2) && REFUSES(moments->next = 1) && REFUSES(moments->unused = 1) &&
+	   REFUSES(moments->n = moments->next = UINT64_C(1) << 60), "counts that can't be");
+	ok(REFUSES(sum->low = -1) && REFUSES(sum->high = EXACT_WORDS + 1) && REFUSES(sum->low = sum->high) &&
+	   REFUSES(sum->high = 0) && REFUSES(sum->low = INT32_MAX), "words that are not there");
+	ok(REFUSES(sum->words[0] = 1) && REFUSES(sum->words[EXACT_WORDS - 1] = 1) && REFUSES(moments->sums[2].words[9] = 1) &&
+	   REFUSES(moments->sums[1].words[moments->sums[1].high - 1] = UINT64_C(1) << 63), "words beside the sum, a sum without room");
+	free(moments);
+}
+
 /* Sum, mean, variance, stddev, slope, z-score of 2: which is NULL, and what it is. */
 static bool
 rules(const double *values, size_t n, const char *expected)
@@ -439,6 +462,7 @@ main(void)
 	okf(bad == 0, "parts are merged into the whole (%d of %d differ)", bad, NCASES);
 	accepted = survives_bytes();
 	okf(accepted > 100 && accepted < 19000, "changed bytes are refused, or do no harm (%d of 20000 accepted)", accepted);
+	refusals();
 	ok(slope_moves(), "a slope does not depend on what has passed");
 
 	/* PostgreSQL 15: select sum(x), avg(x), var_samp(x), stddev_samp(x), regr_slope(x, k) */

@@ -28,7 +28,8 @@
 static int64_t
 clock_before(void *arg, int64_t at, const RollingSpan *span)
 {
-	bool		changes = arg != NULL;
+	/* hours are hours on any day */
+	bool		changes = arg != NULL && (span->days != 0 || span->months != 0);
 	int64_t		local = changes && at < WINTER ? at + HOUR : at;
 
 	local -= DAY * (span->days + INT64_C(30) * span->months);
@@ -188,8 +189,8 @@ random_group(Random *random, NaiveRow *rows, ValueKind kind)
 {
 	size_t		n = below(random, 8) == 0 ? 1 + below(random, 2) : 1 + below(random, MAX_ROWS);
 	uint64_t	nulls = below(random, 3) == 0 ? 0 : below(random, 101);
-	bool		hourly = below(random, 2) == 0;
-	int64_t		at = WINTER - (hourly ? HOUR : DAY) * (int64_t) below(random, n + 30);
+	int64_t		step = below(random, 2) == 0 ? DAY : HOUR / (1 + (int64_t) below(random, 3));
+	int64_t		at = WINTER - step * (int64_t) below(random, n + 30);
 
 	for (size_t i = 0; i < n; i++)
 	{
@@ -197,7 +198,7 @@ random_group(Random *random, NaiveRow *rows, ValueKind kind)
 		rows[i].isnull = below(random, 100) < nulls;
 		rows[i].at = at;
 		if (below(random, 4) > 0)	/* else two at the same time */
-			at += (hourly ? HOUR : DAY) * (int64_t) (below(random, 12) == 0 ? below(random, 40) : 1);
+			at += step * (int64_t) (below(random, 12) == 0 ? below(random, 40) : 1);
 	}
 	return n;
 }
@@ -220,7 +221,11 @@ case_differs(uint64_t seed, size_t *nresults)
 	int			different = 0;
 
 	for (int t = 0; t < nterms; t++)
+	{
 		terms[t] = t > 0 && below(&random, 4) == 0 ? terms[t - 1] : random_term(&random);
+		if (below(&random, 8) == 0)
+			terms[t].adjust = !terms[t].adjust;
+	}
 	/* more than one term of a window */
 	for (int t = 1; t < nterms; t++)
 		if (below(&random, 3) == 0 && terms[t - 1].stat < ROLLING_LAG && terms[t].stat < ROLLING_LAG)
