@@ -179,6 +179,23 @@ fit_rows(Creation *c)
 	note_high_value(c);
 }
 
+/* Does an integer of this name stand for something, rather than measure it? */
+static bool
+names_things(const char *name)
+{
+	static const char *const endings[] = {"id", "key", "code", "number"};
+	size_t		length = strlen(name);
+
+	for (int i = 0; i < lengthof(endings); i++)
+	{
+		size_t		ending = strlen(endings[i]);
+
+		if (length >= ending && pg_strcasecmp(name + length - ending, endings[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* A column that, with the date, tells rows apart: groups that were forgotten. */
 static void
 note_repeated_dates(Creation *c)
@@ -205,9 +222,9 @@ note_repeated_dates(Creation *c)
 		AttrNumber	number = get_attnum(c->set->relid, lfirst(cell));
 		ColumnType	type;
 
-		/* a key with the date in it tells nothing */
+		/* integers are measures unless their name says otherwise; a key alone tells no groups */
 		if (!column_type_resolve(get_atttype(c->set->relid, number), &type) ||
-			(type.kind != COLUMN_CATEGORY && !type.integral) ||
+			(type.kind != COLUMN_CATEGORY && !(type.integral && names_things(lfirst(cell)))) ||
 			(params->order_unique && list_length(params->order_by) == 1 && feature_has_name(params->order_by, lfirst(cell))) ||
 			list_length(candidates) == REPEAT_CANDIDATES)
 			continue;
