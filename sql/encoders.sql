@@ -102,7 +102,19 @@ SELECT echolon_refresh_features('regress_features.encoded_set');
 SELECT feature_set FROM echolon.feature_sets;
 RESET search_path;
 
+-- ---- who fits again does it with the rights of the view's owner, not with their own
+RESET ROLE;
+SET ROLE regress_features_owner;
+CREATE FUNCTION regress_features.whoami(int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'called as %', current_user; RETURN $1; END $$;
+CREATE VIEW regress_features.trap AS SELECT regress_features.whoami(1) AS v, 'a'::text AS c;
+SELECT feature_set FROM echolon_create_features('regress_features.trap_set', 'regress_features.trap', families => '{scaling}', numeric_columns => '{v}');
+RESET ROLE;
+SELECT echolon_refresh_features('regress_features.trap_set');
+SELECT current_user = session_user AS myself_again;
+SELECT echolon_drop_features('regress_features.trap_set');
+
 -- ---- a right that is lost
+SET ROLE regress_features_owner;
 REVOKE SELECT ON regress_features.shown FROM regress_features_reader;
 SET ROLE regress_features_reader;
 SELECT echolon_frequency('regress_features.encoded_set', 'shop', 'north');

@@ -11,11 +11,16 @@
 
 #include <math.h>
 
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "storage/shmem.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 #include "data/dictionary.h"
@@ -426,6 +431,52 @@ fit_relation(Oid relid, List *numeric, List *category)
 	for (int i = 0; i < state.ncategories; i++)
 		category_finish(&state, &state.categories[i]);
 	MemoryContextDelete(state.scratch);
+	return fit;
+}
+
+/* The owner of a relation. */
+static Oid
+relation_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+Fit *
+fit_set(const FeatureSet *set, List *numeric, List *category)
+{
+	Fit		   *fit;
+	Oid			user,
+				owner;
+	int			context;
+	int			nest;
+
+	if (!OidIsValid(set->view))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("the view of feature set \"%s\" was dropped", set->name),
+				 errhint("echolon_drop_features(%s) drops the set.",
+						 quote_literal_cstr(set->name))));
+
+	/* an error restores user and settings with the (sub)transaction */
+	GetUserIdAndSecContext(&user, &context);
+	owner = relation_owner(set->view);
+	nest = NewGUCNestLevel();
+	if (owner != user)
+		SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE |
+							   SECURITY_RESTRICTED_OPERATION);
+	/* the caller's snapshot may be from before another session's refresh that was waited for */
+	PushActiveSnapshot(GetTransactionSnapshot());
+	fit = fit_relation(set->relid, numeric, category);
+	PopActiveSnapshot();
+	AtEOXact_GUC(false, nest);
+	SetUserIdAndSecContext(user, context);
 	return fit;
 }
 

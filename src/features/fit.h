@@ -72,6 +72,12 @@ typedef struct Fit
  */
 extern Fit *fit_relation(Oid relid, List *numeric, List *category);
 
+/*
+ * The same of a locked set's relation, of rows committed by now, as the owner of its view: whoever else
+ * may fit it again must not run with their own rights what the relation, if it is a view, calls.
+ */
+extern Fit *fit_set(const FeatureSet *set, List *numeric, List *category);
+
 /* Raise where a column has too many levels to be stored. */
 extern void fit_check_category(const CategoryFit *fit);
 

@@ -87,7 +87,7 @@ echolon_refresh_features(PG_FUNCTION_ARGS)
 	set = feature_set_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	check_relation(set);
 	feature_fitted_columns(set, &numbers, &categories);
-	fit = fit_relation(set->relid, numbers, categories);
+	fit = fit_set(set, numbers, categories);
 	fit_keep_codes(set, fit);
 	fit_store(set->id, fit);
 	feature_store_touch(set->id, fit->rows);

@@ -14,30 +14,9 @@ use Test::More;
 my $node = new_cluster('concurrency');
 create_points($node, 1000);
 
-# A session that reads statements as they come.
-sub session
-{
-	my %s = (in => '', out => '', err => '');
-	$s{run} = IPC::Run::start(
-		[ 'psql', '-X', '-At', '-f', '-', $node->connstr('postgres') ],
-		'<', \$s{in}, '>', \$s{out}, '2>', \$s{err}, IPC::Run::timeout(120));
-	return \%s;
-}
-
-# Send statements, and wait for the answer.
-sub ask
-{
-	my ($s, $sql) = @_;
-	$s->{out} = '';
-	$s->{in} .= "$sql\n\\echo done\n";
-	$s->{run}->pump until $s->{out} =~ /^done$/m;
-	my ($answer) = $s->{out} =~ /^(.*?)\n?done$/ms;
-	return $answer;
-}
-
 # ---- the same new name in two sessions: hold both back where they begin to
 # write, so that it is certain that neither saw the other's model when it began
-my $holder = session();
+my $holder = session($node);
 ask($holder, 'BEGIN; LOCK TABLE echolon.model_store, echolon.version_store IN SHARE ROW EXCLUSIVE MODE;');
 my @trainings;
 for my $seed (1, 2)
@@ -69,7 +48,7 @@ is( $node->safe_psql('postgres', "SELECT count(*), count(*) FILTER (WHERE active
 	'2|1', 'two versions are stored, one of them is active');
 
 # ---- a prepared statement across promotion, activation and a rolled-back training
-my $reader = session();
+my $reader = session($node);
 my $sum = "SELECT sum(echolon_predict('same', p)) FROM points AS p";
 ask($reader, "SET plan_cache_mode = force_generic_plan; PREPARE predicted(text) AS SELECT sum(echolon_predict(\$1, p)) FROM points AS p;");
 sub now { return ask($reader, "EXECUTE predicted('same');") }

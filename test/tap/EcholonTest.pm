@@ -6,13 +6,14 @@ use strict;
 use warnings FATAL => 'all';
 
 use Exporter 'import';
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time usleep);
 
 our @EXPORT = qw(new_cluster create_points train_all digests predictions wait_for fails
-  model_bytes);
+  model_bytes session submit ask);
 
 # A running cluster with the extension in database postgres.
 sub new_cluster
@@ -133,6 +134,41 @@ sub fails
 		like($stderr, $message, 'it says why');
 	};
 	return;
+}
+
+# A session that reads statements as they come; what it complains of is in its err.
+sub session
+{
+	my ($node, $database) = @_;
+	my %s = (in => '', out => '', err => '');
+	$s{run} = IPC::Run::start(
+		[ 'psql', '-X', '-At', '-f', '-', $node->connstr($database // 'postgres') ],
+		'<', \$s{in}, '>', \$s{out}, '2>', \$s{err}, IPC::Run::timeout(120));
+	return \%s;
+}
+
+# Send it statements without waiting for an answer.
+sub submit
+{
+	my ($s, $sql) = @_;
+	$s->{in} .= "$sql\n";
+	while (length $s->{in})
+	{
+		$s->{run}->pump_nb;
+		usleep(1000);
+	}
+	return;
+}
+
+# Send it statements, and wait for the answer.
+sub ask
+{
+	my ($s, $sql) = @_;
+	$s->{out} = '';
+	$s->{in} .= "$sql\n\\echo done\n";
+	$s->{run}->pump until $s->{out} =~ /^done$/m;
+	my ($answer) = $s->{out} =~ /^(.*?)\n?done$/ms;
+	return $answer;
 }
 
 # The bytes of a model's active version, in hexadecimal.
