@@ -28,7 +28,7 @@ CREATE TABLE parity.superstore_category_monthly (
 	month date, category text,
 	sales float8, mom float8, yoy float8, roll3_mean float8, ytd_sum float8, share float8, rank float8
 );
--- target_*: of the training functions, tested in test/pgtap/10_encode.sql
+-- the encoding of the training functions is tested in test/pgtap/10_encode.sql
 CREATE TABLE parity.superstore_sub_category (
 	row_id int, sub_category text, sales float8,
 	label_code float8, freq float8, target_mean float8, target_smooth10 float8, target_loo float8, target_ordered float8

@@ -14,15 +14,22 @@ FROM (SELECT *, echolon_rolling(sales, order_date,
 -- pandas' running sum of squares is the inexact side here
 CALL parity.compare('superstore_region_daily', '{region,order_date}', looser => '{"r7d_std": 3e-9}');
 
+CREATE VIEW parity.monthly AS
+SELECT date_trunc('month', order_date)::date AS month, category, sum(sales) AS sales FROM echolon_data.superstore GROUP BY 1, 2;
+DO $$
+BEGIN
+	PERFORM echolon_create_features('parity_monthly', 'parity.monthly', 'month', '{sales}', '{}', '{category}',
+		families => '{rolling,period}', rolling_window => 3, statistics => '{mean}');
+END
+$$;
 CREATE VIEW parity.superstore_category_monthly_ours AS
-SELECT month, category, sales, r[1] AS mom, r[2] AS yoy, r[3] AS roll3_mean, r[4] AS ytd_sum,
-	sales / sum(sales) OVER (PARTITION BY month) AS share, rank() OVER (PARTITION BY month ORDER BY sales DESC) AS rank
-FROM (SELECT *, echolon_rolling(sales, month, '{pct_change 1,pct_change 1 year,mean 3,sum ytd}') OVER (PARTITION BY category ORDER BY month) AS r
-	FROM (SELECT date_trunc('month', order_date)::date AS month, category, sum(sales) AS sales
-		FROM echolon_data.superstore GROUP BY 1, 2) AS monthly) AS s;
+SELECT month, category, sales, sales_mom AS mom, sales_yoy AS yoy, sales_roll3_mean AS roll3_mean, sales_ytd AS ytd_sum,
+	sales_share AS share, sales_rank AS rank
+FROM parity_monthly;
 CALL parity.compare('superstore_category_monthly', '{month,category}');
 
--- what a feature set learns of a category
+-- what a feature set learns of a category, and means of the target by category: of all rows, smoothed by ten rows of the whole
+-- table's mean, of all other rows, of the rows before (with one row of the whole table's mean)
 DO $$
 BEGIN
 	PERFORM echolon_create_features('parity_sub_category', 'echolon_data.superstore', category_columns => '{sub_category}', families => '{categorical}');
@@ -30,6 +37,11 @@ END
 $$;
 CREATE VIEW parity.superstore_sub_category_ours AS
 SELECT row_id, sub_category, echolon_label('parity_sub_category', 'sub_category', sub_category) AS label_code,
-	echolon_frequency('parity_sub_category', 'sub_category', sub_category) AS freq
-FROM echolon_data.superstore;
-CALL parity.compare('superstore_sub_category', '{row_id,sub_category}', '{sales,target_mean,target_smooth10,target_loo,target_ordered}');
+	echolon_frequency('parity_sub_category', 'sub_category', sub_category) AS freq,
+	echolon_rolling_mean(sales) OVER same AS target_mean,
+	(echolon_rolling_sum(sales) OVER same + 10 * overall) / (count(*) OVER same + 10) AS target_smooth10,
+	echolon_rolling_mean(sales) OVER (PARTITION BY sub_category ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING EXCLUDE CURRENT ROW) AS target_loo,
+	(coalesce(echolon_rolling_sum(sales) OVER before, 0) + overall) / (count(*) OVER before + 1) AS target_ordered
+FROM echolon_data.superstore, (SELECT echolon_rolling_mean(sales) AS overall FROM echolon_data.superstore) AS o
+WINDOW same AS (PARTITION BY sub_category), before AS (PARTITION BY sub_category ORDER BY row_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING);
+CALL parity.compare('superstore_sub_category', '{row_id,sub_category}', '{sales}');
