@@ -134,17 +134,29 @@ extern void feature_store_check_name(const char *name);
  */
 extern int64 feature_store_add(const FeatureSet *set, Oid view, Oid materialized, uint64 rows_fitted);
 
-/* The set of this name for one who owns its view; its name is locked to the end of the transaction. */
+/*
+ * The set of this name for one who owns its view; its name is locked to the end of the transaction.
+ * A set whose view is gone (InvalidOid) is the superusers', who can but drop it.
+ */
 extern FeatureSet *feature_set_lock(const char *name);
 
-/* After a refresh; and with its fits, after its views are dropped. */
+/*
+ * After a refresh: its names and stamps are brought up to date too.  And with its fits, after its
+ * views are dropped.
+ */
 extern void feature_store_touch(int64 id, uint64 rows_fitted);
 extern void feature_store_delete(int64 id);
 
-/* The set of this name, for one who may SELECT from its view; raises where there is none. */
+/*
+ * The set of this name, for one who owns its view or may SELECT from it, or from a column of it; raises
+ * where there is none, and where its view is gone.
+ */
 extern FeatureSet *feature_set_find(const char *name);
 
-/* The set whose view (plain or materialized) this is; NULL: it is no feature set's. */
+/*
+ * The set whose view (plain or materialized) this is, for one who may SELECT from it; NULL: it is no
+ * feature set's.
+ */
 extern FeatureSet *feature_set_of_view(Oid relid);
 
 /* ---- view.c ------------------------------------------------------------------- */

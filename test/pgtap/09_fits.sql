@@ -133,6 +133,13 @@ SELECT is((SELECT count(*) FROM (SELECT customer, count(*) / sum(count(*)) OVER 
 	WHERE abs(echolon_frequency('levels_set', 'customer', customer) - share) > 1e-15 OR echolon_label('levels_set', 'customer', customer) IS DISTINCT FROM code), 0::bigint, 'each has its frequency and code');
 SELECT is(ROW(echolon_frequency('levels_set', 'customer', 'customer 100000'), echolon_label('levels_set', 'customer', 'customer'))::text, '(0,)', 'and others have none');
 
+-- ---- more levels than can be kept
+CREATE TABLE too_many AS SELECT i AS id, 'x' || i AS c, 'y' || i % 3 AS d FROM generate_series(1, 1000001) AS i;
+SELECT matches(pg_temp.error_of($$SELECT echolon_create_features('too_many_set', 'too_many', families => '{categorical}', category_columns => '{c}')$$), '54000 column "c" is too large for a category . It has more than 1000000 different values', 'more than a million levels, asked for');
+SELECT is((SELECT ROW(features, notes)::text FROM echolon_create_features('too_many_set', 'too_many', families => '{categorical}', numeric_columns => '{}')),
+	ROW(2, ARRAY['"c" left out: more than 1000000 different values'])::text, 'and not asked for: left out');
+SELECT is((SELECT array_agg(column_name) FROM echolon.feature_fit_store JOIN echolon.feature_set_store AS s ON s.id = set_id WHERE s.name = 'too_many_set'), '{d}'::text[], 'nothing is kept of it');
+
 -- ---- a refresh, a rollback, a statement that began before
 CREATE TABLE changing (id int, c text, v float8);
 INSERT INTO changing VALUES (1, 'b', 1), (2, 'b', 2), (3, 'c', 3);
