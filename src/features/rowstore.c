@@ -16,7 +16,9 @@
 #include "compat.h"
 #include "features/rowstore.h"
 
-#define ARENA_BLOCK		((size_t) 256 * 1024)
+/* Blocks of the arena grow to what huge pages can back. */
+#define ARENA_FIRST		((size_t) 64 * 1024)
+#define ARENA_LAST		((size_t) 8 * 1024 * 1024)
 
 /* What sorting needs a row: its place, and as much again as scratch. */
 #define SORT_BYTES		(2 * sizeof(SortRow))
@@ -29,6 +31,7 @@ rowstore_create(MemoryContext context, size_t limit)
 	store->context = context;
 	store->fields = MemoryContextAlloc(context, sizeof(RowField));
 	store->limit = limit;
+	store->arena_block = ARENA_FIRST;
 	store->memory.limit = SIZE_MAX;	/* cells.c counts; what is too much is decided here */
 	store->earliest = PG_INT64_MAX;
 	store->latest = PG_INT64_MIN;
@@ -136,13 +139,18 @@ arena_alloc(RowStore *store, size_t size, size_t align)
 
 	if (size + skip > store->arena_left)
 	{
-		if (!rowstore_fits(store, Max(size, ARENA_BLOCK)))
+		bool		large = size > ARENA_FIRST / 4;
+		size_t		block = large ? size : store->arena_block;
+
+		if (!rowstore_fits(store, block))
 			return NULL;
+		place = cells_array(store->context, &store->memory, block, 1);
 		/* a large value does not end a block that has room for small ones */
-		if (size > ARENA_BLOCK / 4)
-			return cells_array(store->context, &store->memory, size, 1);
-		store->arena = cells_array(store->context, &store->memory, ARENA_BLOCK, 1);
-		store->arena_left = ARENA_BLOCK;
+		if (large)
+			return place;
+		store->arena = place;
+		store->arena_left = block;
+		store->arena_block = Min(block * 2, ARENA_LAST);
 		skip = 0;
 	}
 	place = store->arena + skip;

@@ -58,6 +58,7 @@ typedef struct RowStore
 	size_t		limit;
 	char	   *arena;
 	size_t		arena_left;
+	size_t		arena_block;	/* size of the next one */
 } RowStore;
 
 /* ---- rows (rowstore.c) -------------------------------------------------------- */
