@@ -128,7 +128,6 @@ void
 bydate_rank(RowStore *store, const SortRow *rows, int value, const OrderKey *exact, int target)
 {
 	RankOrder	order = {store, exact};
-	int			present = value >= 0 ? value : exact->field;
 	SortRow    *ranked = cells_array(store->context, &store->memory, store->nrows, sizeof(SortRow));
 	size_t		end;
 
@@ -144,9 +143,9 @@ bydate_rank(RowStore *store, const SortRow *rows, int value, const OrderKey *exa
 
 			if (i % CHECK_ROWS == 0)
 				CHECK_FOR_INTERRUPTS();
-			if (row_isnull(record, present))
+			if (row_isnull(record, value))
 				continue;
-			ranked[n].key = value < 0 ? 0 : rank_word(row_number(store, record, value));
+			ranked[n].key = rank_word(row_number(store, record, value));
 			ranked[n++].row = rows[i].row;
 		}
 		sort_ranks(ranked, n, &order);

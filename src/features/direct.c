@@ -489,9 +489,6 @@ scan_dates(DirectScan *scan)
 			case FLOAT8OID:
 				bydate_rank(store, rows, source->number, NULL, date->field);
 				break;
-			case INTERVALOID:	/* ordered by months of 30 days, its number has years of 365.25 */
-				bydate_rank(store, rows, -1, &exact, date->field);
-				break;
 			default:
 				bydate_rank(store, rows, source->number, &exact, date->field);
 		}
@@ -770,6 +767,25 @@ view_has_columns(const FeatureSet *set, TupleDesc desc)
 	return true;
 }
 
+/* Forget what relations are called in a query; a view that is dumped and restored gets other aliases. */
+static bool
+forget_aliases(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeTblEntry))
+	{
+		RangeTblEntry *entry = (RangeTblEntry *) node;
+
+		entry->alias = NULL;
+		entry->eref->aliasname = "";
+		return false;			/* the walker goes into subqueries by itself */
+	}
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, forget_aliases, context, QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, forget_aliases, context);
+}
+
 /*
  * The view's rule is compared as a tree with what the set's SQL becomes now, so it is of no importance how
  * either is written or where names are looked up.  equal() looks neither at places in the text nor at
@@ -798,6 +814,8 @@ feature_scan_possible(const FeatureSet *set)
 			stored->rtable = list_copy_tail(stored->rtable, VIEW_RULE_ENTRIES);
 			OffsetVarNodes((Node *) stored, -VIEW_RULE_ENTRIES, 0);
 		}
+		(void) forget_aliases((Node *) stored, NULL);
+		(void) forget_aliases((Node *) fresh, NULL);
 		possible = equal(stored, fresh);
 	}
 	relation_close(view, AccessShareLock);

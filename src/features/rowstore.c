@@ -45,6 +45,7 @@ rowstore_field(RowStore *store, Oid typid)
 
 	store->fields = repalloc(store->fields, mul_size(store->nfields + 1, sizeof(RowField)));
 	field = &store->fields[store->nfields];
+	field->offset = 0;
 	get_typlenbyvalalign(typid, &field->typlen, &field->typbyval, &field->typalign);
 	return store->nfields++;
 }

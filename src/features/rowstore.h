@@ -166,7 +166,7 @@ extern bool share_of(const Moments *sum, double value, double *share);
 
 /*
  * rank() of value among the rows of the date, largest first, into target, a bigint.  exact: the
- * values themselves, where value is only rounded from them; value -1: exact alone.
+ * values themselves, where value is only rounded from them; else NULL.
  */
 extern void bydate_rank(RowStore *store, const SortRow *rows, int value, const OrderKey *exact,
 						int target);
