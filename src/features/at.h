@@ -25,11 +25,20 @@ typedef struct AtColumn
 	OrderKey	order;			/* place >= 0: compares its values */
 } AtColumn;
 
+/* Terms that one engine computes. */
+typedef struct AtTerms
+{
+	int			n;
+	RollingTerm *terms;
+	int		   *places;			/* of each in the set's window */
+} AtTerms;
+
 typedef struct AtWindow
 {
 	int			column;
-	int			nterms;
-	RollingTerm *terms;
+	int			nterms;			/* of both */
+	AtTerms		recent;			/* those that see some rows before the row */
+	AtTerms		whole;			/* those that see all of them */
 } AtWindow;
 
 /* Other rows of a group, for one pattern of NULLs in the columns it is told by. */

@@ -12,7 +12,9 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "optimizer/optimizer.h"
 #include "utils/float.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
@@ -40,9 +42,10 @@ typedef struct History
 	int64	   *times;
 	double	  **values;			/* by window */
 	bool	  **nulls;
+	int64	   *depth;			/* by window: the oldest row that its recent terms see */
 	int			ndemands;
 	Demand	   *demands;
-	bool		stop;			/* no demands are left */
+	bool		stop;			/* no demands are left, and not all rows are needed */
 } History;
 
 /* ---- which rows ------------------------------------------------------------------ */
@@ -98,12 +101,8 @@ demand_met(const History *history, Demand *demand)
 	int64		last = history->nrows - 1;
 	bool		met = false;
 
-	if (term->stat == ROLLING_EWMA)
-		return false;
 	if (term->stat == ROLLING_VALUE)
 		met = last >= term->end;
-	else if (term->extent == ROLLING_EXPANDING)
-		return false;
 	else if (term->extent == ROLLING_ROWS)
 		met = last >= term->end + term->rows;
 	else if (last >= term->end)
@@ -129,12 +128,14 @@ history_look(History *history)
 {
 	for (int i = 0; i < history->ndemands;)
 	{
+		/* it is the oldest one so far in any case */
+		history->depth[history->demands[i].window] = history->nrows - 1;
 		if (demand_met(history, &history->demands[i]))
 			history->demands[i] = history->demands[--history->ndemands];
 		else
 			i++;
 	}
-	history->stop = history->ndemands == 0;
+	history->stop = history->ndemands == 0 && !history->row->at->whole_group;
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
@@ -212,6 +213,27 @@ history_row(void *arg, TupleDesc desc, Datum *values, bool *nulls)
 	history_add(history, time, values, nulls, true);
 }
 
+/*
+ * Execute a plan over other rows.
+ *
+ * A few of many rows are wanted, most of them lately read, and each on a page of its own: at the default
+ * price of such a page the planner would rather read all groups in the order of an index on the date
+ * alone.  The setting counts where a plan is made, which may be at any execution.
+ */
+static uint64
+scan_rows(const AtRow *row, SPIPlanPtr plan, RelationRow give, void *arg, const bool *stop)
+{
+	int			level = NewGUCNestLevel();
+	uint64		rows;
+
+	if (random_page_cost > seq_page_cost)
+		(void) set_config_option("random_page_cost", psprintf("%.17g", seq_page_cost), PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	rows = plan_scan(plan, row->params, give, arg, stop);
+	AtEOXact_GUC(true, level);
+	return rows;
+}
+
 /* The row itself and all that its windows see before it. */
 static History *
 history_read(AtRow *row)
@@ -223,12 +245,13 @@ history_read(AtRow *row)
 	bool		limited = at->most_rows >= 0;
 
 	for (int w = 0; w < at->nwindows; w++)
-		ndemands += at->windows[w].nterms;
+		ndemands += at->windows[w].recent.n;
 	demands = palloc0(mul_size(ndemands, sizeof(Demand)));
 	history->row = row;
 	history->context = CurrentMemoryContext;
 	history->values = palloc0(mul_size(at->nwindows, sizeof(double *)));
 	history->nulls = palloc0(mul_size(at->nwindows, sizeof(bool *)));
+	history->depth = palloc0(mul_size(at->nwindows, sizeof(int64)));
 	history->demands = demands;
 	for (;;)
 	{
@@ -237,13 +260,13 @@ history_read(AtRow *row)
 		history->nrows = 0;
 		history->ndemands = 0;
 		for (int w = 0; w < at->nwindows; w++)
-			for (int i = 0; i < at->windows[w].nterms; i++)
-				demands[history->ndemands++] = (Demand) {.window = w,.term = &at->windows[w].terms[i]};
+			for (int i = 0; i < at->windows[w].recent.n; i++)
+				demands[history->ndemands++] = (Demand) {.window = w,.term = &at->windows[w].recent.terms[i]};
 		history_add(history, row->time, row->values, row->nulls, false);
 		if (history->stop)
 			return history;
-		read = plan_scan(at_history_plan(at, row->nulls, limited), row->params, history_row,
-						 history, &history->stop);
+		read = scan_rows(row, at_history_plan(at, row->nulls, limited), history_row, history,
+						 &history->stop);
 		/* of a limited query some rows may have been of no use */
 		if (history->stop || !limited || read < (uint64) at_limit(at))
 			return history;
@@ -253,26 +276,39 @@ history_read(AtRow *row)
 
 /* ---- computing -------------------------------------------------------------------------------- */
 
-/* Push all rows of a window's column, the oldest first; out and isnull are those of the row itself. */
+/*
+ * Push a column's values into an engine for terms, from row oldest on; what it then gives is the row's own: out
+ * and isnull, by place.
+ */
 static void
-push_window(const AtRow *row, const History *history, int w, const LearnEnv *env, double *out,
-			bool *isnull)
+push_terms(const AtRow *row, const History *history, int w, const AtTerms *terms, int64 oldest,
+		   const LearnEnv *env, double *out, bool *isnull)
 {
 	const AtSet *at = row->at;
-	const AtWindow *window = &at->windows[w];
-	RollingState *state = rolling_create(env, window->terms, window->nterms, at->clock,
-										 at->set->fill);
+	RollingState *state;
+	double	   *values;
+	bool	   *nulls;
 
+	if (terms->n == 0)
+		return;
+	state = rolling_create(env, terms->terms, terms->n, at->clock, at->set->fill);
+	values = palloc(mul_size(terms->n, sizeof(double)));
+	nulls = palloc(terms->n);
 	rolling_restart(state);
-	for (int64 i = history->nrows - 1; i >= 0; i--)
+	for (int64 i = oldest; i >= 0; i--)
 	{
 		if ((i & (CHECK_ROWS - 1)) == 0)
 			CHECK_FOR_INTERRUPTS();
-		rolling_push(state, history->values[w][i], history->nulls[w][i], history->times[i], out,
-					 isnull);
+		rolling_push(state, history->values[w][i], history->nulls[w][i], history->times[i], values,
+					 nulls);
 	}
 	if (rolling_overflowed(state))
 		float_overflow_error();
+	for (int i = 0; i < terms->n; i++)
+	{
+		out[terms->places[i]] = values[i];
+		isnull[terms->places[i]] = nulls[i];
+	}
 	rolling_free(state);
 }
 
@@ -299,7 +335,8 @@ at_windows(AtRow *row)
 
 		out[w] = palloc(mul_size(nterms, sizeof(double)));
 		isnull[w] = palloc(nterms);
-		push_window(row, history, w, env, out[w], isnull[w]);
+		push_terms(row, history, w, &at->windows[w].recent, history->depth[w], env, out[w], isnull[w]);
+		push_terms(row, history, w, &at->windows[w].whole, history->nrows - 1, env, out[w], isnull[w]);
 	}
 	for (int i = 0; i < set->nfeatures; i++)
 	{
@@ -389,7 +426,7 @@ at_dates(AtRow *row)
 	}
 	if (counts.n == 0)
 		return;
-	(void) plan_scan(at_date_plan(at, row->nulls[at->date]), row->params, date_row, &counts, NULL);
+	(void) scan_rows(row, at_date_plan(at, row->nulls[at->date]), date_row, &counts, NULL);
 	for (int i = 0; i < counts.n; i++)
 	{
 		const DateCount *count = &counts.counts[i];

@@ -145,20 +145,23 @@ choose_places(AtSet *at)
 
 /* ---- windows ------------------------------------------------------------------------- */
 
-/* How many rows before the row itself a term may need; -1: all up to some time, or all there are. */
+/* Does a term see all rows before the row? */
+static bool
+term_is_whole(const RollingTerm *term)
+{
+	return term->stat == ROLLING_EWMA ||
+		(term->stat != ROLLING_VALUE && term->extent == ROLLING_EXPANDING);
+}
+
+/* How many rows before the row a term may need; -1: all up to some time, or all there are. */
 static int64
-term_rows(const RollingTerm *term, bool *whole)
+term_rows(const RollingTerm *term)
 {
 	if (term->stat == ROLLING_VALUE)
 		return term->end;
-	if (term->stat == ROLLING_EWMA || term->extent == ROLLING_EXPANDING)
-	{
-		*whole = true;
+	if (term_is_whole(term) || term->extent != ROLLING_ROWS)
 		return -1;
-	}
-	if (term->extent == ROLLING_ROWS)
-		return term->end + term->rows;
-	return -1;
+	return term->end + term->rows;
 }
 
 /* Terms of all windows. */
@@ -172,18 +175,23 @@ read_windows(AtSet *at)
 	for (int w = 0; w < set->nwindows; w++)
 	{
 		AtWindow   *window = &at->windows[w];
+		int			room = Max(list_length(set->windows[w].terms), 1);
 		ListCell   *cell;
 
 		window->column = add_number(at, set->windows[w].column);
-		window->terms = palloc(mul_size(Max(list_length(set->windows[w].terms), 1),
-										sizeof(RollingTerm)));
+		window->recent.terms = palloc(mul_size(room, sizeof(RollingTerm)));
+		window->recent.places = palloc(mul_size(room, sizeof(int)));
+		window->whole.terms = palloc(mul_size(room, sizeof(RollingTerm)));
+		window->whole.places = palloc(mul_size(room, sizeof(int)));
 		foreach(cell, set->windows[w].terms)
 		{
-			RollingTerm *term = &window->terms[window->nterms++];
-			int64		rows;
+			RollingTerm term = term_parse(lfirst(cell));
+			int64		rows = term_rows(&term);
+			AtTerms    *terms = term_is_whole(&term) ? &window->whole : &window->recent;
 
-			*term = term_parse(lfirst(cell));
-			rows = term_rows(term, &at->whole_group);
+			terms->places[terms->n] = window->nterms++;
+			terms->terms[terms->n++] = term;
+			at->whole_group |= term_is_whole(&term);
 			if (rows < 0)
 				at->most_rows = -1;
 			else if (at->most_rows >= 0)
