@@ -49,6 +49,20 @@ telling_columns(const FeatureSet *set, const char *target)
 	return feature->uses_current ? feature->sources : NIL;
 }
 
+/*
+ * Does the row's own value of a column go into a feature?  As one of its sources, or by the rows
+ * that it is computed over: windows are those of the row's group and its place in time.
+ */
+static bool
+feature_tells(const FeatureSet *set, const Feature *feature, const char *column)
+{
+	if (feature->uses_current && name_in(feature->sources, column))
+		return true;
+	if (feature->kind == FEATURE_WINDOW && name_in(set->group_by, column))
+		return true;
+	return feature->kind != FEATURE_ROW && strcmp(set->date_column, column) == 0;
+}
+
 List *
 set_withheld(const FeatureSet *set, const char *target)
 {
@@ -65,10 +79,10 @@ set_withheld(const FeatureSet *set, const char *target)
 		const Feature *feature = &set->features[i];
 		bool		tells = false;
 
-		if (!feature->uses_current || strcmp(feature->name, target) == 0)
+		if (strcmp(feature->name, target) == 0)
 			continue;
-		foreach(cell, feature->sources)
-			tells |= name_in(telling, lfirst(cell));
+		foreach(cell, telling)
+			tells |= feature_tells(set, feature, lfirst(cell));
 		if (tells)
 			withheld = lappend(withheld, feature->name);
 	}
@@ -79,6 +93,13 @@ char *
 set_withheld_reason(const char *target)
 {
 	return psprintf("contains the row's own \"%s\"", target);
+}
+
+/* Is it a window of the target, which could end at the row before? */
+static bool
+window_of_target(const Feature *feature, const char *target)
+{
+	return feature != NULL && feature->kind == FEATURE_WINDOW && name_in(feature->sources, target);
 }
 
 /* Refuse a feature that was asked for by name and gives the target away. */
@@ -98,7 +119,7 @@ check_named(const Training *t, List *withheld)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("column \"%s\" cannot be a feature", (char *) lfirst(cell)),
 				 errdetail("It contains the row's own \"%s\", which is the target.", target),
-				 feature && feature->kind == FEATURE_WINDOW ?
+				 window_of_target(feature, target) ?
 				 errhint("Create the feature set with target => %s: its windows then end at the row before.",
 						 quote_literal_cstr(target)) :
 				 errhint("Leave it out: it is not known when a row is to be predicted.")));
@@ -175,15 +196,13 @@ set_announce(const Training *t)
 	for (int c = 0; c < t->frame->ncolumns; c++)
 	{
 		const FrameColumn *column = &t->frame->columns[c];
-		const Feature *feature;
 
 		if (!column->withheld)
 			continue;
 		if (n < NAMED_FEATURES)
 			appendStringInfo(&names, "%s%s", n == 0 ? "" : ", ", column->name);
 		n++;
-		feature = find_feature(t->feature_set, column->name);
-		window |= feature && feature->kind == FEATURE_WINDOW;
+		window |= window_of_target(find_feature(t->feature_set, column->name), target);
 	}
 	if (n > NAMED_FEATURES)
 		appendStringInfo(&names, " and %d more", n - NAMED_FEATURES);
@@ -233,8 +252,8 @@ set_fitted_note(const Training *t)
 		appendStringInfo(&note, " and %d more", n - NAMED_FITTED);
 	if (n == 0)
 		return NULL;
-	appendStringInfo(&note, n == 1 ? " was fitted to all rows of the feature set, the held-out ones too" :
-					 " were fitted to all rows of the feature set, the held-out ones too");
+	appendStringInfo(&note, " %s fitted to all rows of the feature set, the held-out ones too",
+					 n == 1 ? "was" : "were");
 	return note.data;
 }
 

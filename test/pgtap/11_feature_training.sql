@@ -28,6 +28,10 @@ SELECT is(details->'left_out' @> '[{"column": "revenue_x_cost"}]', true, 'anothe
 SELECT ok((SELECT count(*) FROM echolon_feature_importance('c') WHERE feature = 'revenue') = 1 AND (SELECT count(*) FROM echolon_feature_importance('c') WHERE feature ~ '^cost_(roll|diff|pct|pow)') = 0, 'and the first target is a feature');
 -- a feature as the target: what it is made of tells it as well
 SELECT ok(details->'left_out' @> '[{"column": "revenue"}, {"column": "cost"}, {"column": "revenue_x_cost"}]', 'a target that is a feature: its sources are left out too') FROM echolon_train_gb('sf', 'revenue_per_cost', n_estimators => 3, model => 'r');
+-- the target tells the groups: each window is one over the rows of its value
+SELECT ok((SELECT count(*) FROM jsonb_array_elements(details->'left_out') AS l WHERE l->>'column' ~ '_(lag|roll|diff|pct)' AND l->>'reason' ~ 'own "city"') =
+	(SELECT count(*) FROM echolon_feature_summary('sf') WHERE family = 'rolling') AND details->'left_out' @> '[{"column": "city_code"}]',
+	'a target in group_by: windows are left out') FROM echolon_train_gb('sf', 'city', n_estimators => 3, model => 'cities');
 SELECT is(pg_temp.error_of($$SELECT echolon_train_gb('open', 'revenue', features => '{cost,revenue_roll7_mean}', model => 'x')$$),
 	'22023 column "revenue_roll7_mean" cannot be a feature | It contains the row''s own "revenue", which is the target. | Create the feature set with target => ''revenue'': its windows then end at the row before.', 'asked for by name: refused');
 SELECT is(pg_temp.error_of($$SELECT echolon_train_gb('sf', 'revenue', features => '{cost,revenue_x_cost}', model => 'x')$$),
