@@ -451,10 +451,11 @@ make_view(Creation *c, bool materialized)
 		index = materialized_index(set, data);
 		if (index != NULL)
 			execute_utility(index);
-		if (!set->order_unique)
-			creation_note(c, psprintf("%s has no key, so the materialized view cannot be refreshed CONCURRENTLY", set->relation));
 	}
 	SPI_finish();
+	/* not before: it would be made in memory of SPI's */
+	if (materialized && !set->order_unique)
+		creation_note(c, psprintf("%s has no key, so the materialized view cannot be refreshed CONCURRENTLY", set->relation));
 }
 
 /* ---- the call ----------------------------------------------------------------------------- */
