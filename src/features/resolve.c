@@ -114,8 +114,7 @@ check_window(char *window)
 					 errmsg("window '%s' is neither a number of rows nor a span of time", window),
 					 errhint("Use a number such as 7, or an interval such as '7 days'.")));
 	term = term_parse(psprintf("mean %s", window));
-	if ((term.extent != ROLLING_ROWS && term.extent != ROLLING_SPAN) || term.end != 0 ||
-		strstr(window, "min_periods") != NULL)
+	if ((term.extent != ROLLING_ROWS && term.extent != ROLLING_SPAN) || term.end != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("window '%s' is neither a number of rows nor a span of time", window),
@@ -334,11 +333,8 @@ read_date(Creation *c)
 	}
 	if (params->zone == NULL)
 		params->zone = pstrdup(pg_get_timezone_name(session_timezone));
-	else if (pg_tzset(params->zone) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("time zone \"%s\" not recognized", params->zone),
-				 errhint("SELECT name FROM pg_timezone_names lists them.")));
+	else
+		(void) calendar_zone(params->zone);
 }
 
 /* Key columns of an index that tells rows apart, or NIL. */
