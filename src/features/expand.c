@@ -11,6 +11,7 @@
 
 #include "access/htup_details.h"
 #include "common/hashfn.h"
+#include "common/shortest_dec.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -617,11 +618,14 @@ expand_scaling(Expansion *e)
 
 /* ---- business ------------------------------------------------------------------------ */
 
-/* A number as SQL and people write it. */
+/* A number as SQL reads it, whatever extra_float_digits is: the very same comes out again. */
 static char *
 number_text(double number)
 {
-	return psprintf("%g", number);
+	char	   *text = palloc(DOUBLE_SHORTEST_DECIMAL_LEN);
+
+	double_to_shortest_decimal_buf(number, text);
+	return text;
 }
 
 /* 100 times the weighted mean of the columns' percent ranks. */
@@ -672,8 +676,8 @@ expand_business(Expansion *e)
 				fitted_call(e, "echolon_high_value", revenue,
 							psprintf(", %s", number_text(params->high_value_percentile))),
 				revenue, true,
-				psprintf("%s above its percentile %s of the fitted rows", revenue,
-						 number_text(100 * params->high_value_percentile)));
+				psprintf("%s above its percentile %.10g of the fitted rows", revenue,
+						 100 * params->high_value_percentile));
 	}
 	expand_engagement(e);
 	if (recency != NULL)
