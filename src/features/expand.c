@@ -21,7 +21,6 @@
 #include "features/define.h"
 #include "features/terms.h"
 
-
 /* What expansion works on. */
 typedef struct Expansion
 {
@@ -231,7 +230,7 @@ add_window(Expansion *e, FeatureFamily family, char *column, char *name, char *t
 	int			w;
 
 	feature = add_feature(e, family, FEATURE_WINDOW, name,
-						  psprintf("%s OVER (%s)", feature_rolling_call(set, column, list_make1(term)),
+						  psprintf("(%s OVER (%s))[1]", feature_rolling_call(set, column, list_make1(term)),
 								   feature_order(set)));
 	if (feature == NULL)
 		return;
@@ -398,8 +397,9 @@ expand_period(Expansion *e)
 											e->set->date_column);
 		}
 		feature = add_feature(e, FAMILY_PERIOD, FEATURE_RANK, psprintf("%s_rank", column),
-							  psprintf("pg_catalog.rank() OVER (PARTITION BY %s ORDER BY %s DESC NULLS LAST)",
-									   feature_column(e->set->date_column), feature_column(column)));
+							  psprintf("CASE WHEN %s IS NOT NULL THEN pg_catalog.rank() OVER (PARTITION BY %s ORDER BY %s DESC NULLS LAST) END",
+									   feature_column(column), feature_column(e->set->date_column),
+									   feature_column(column)));
 		if (feature != NULL)
 		{
 			feature->column = column;

@@ -108,24 +108,43 @@ feature_rolling_call(const FeatureSet *set, const char *column, List *terms)
 	return out.data;
 }
 
-/* A name for a column of the inner query that none of the relation's columns has. */
+/* Does one of the relation's columns end in this? */
+static bool
+ends_a_column(const FeatureSet *set, const char *ending)
+{
+	size_t		length = strlen(ending);
+	ListCell   *cell;
+
+	foreach(cell, set->columns)
+	{
+		const char *name = lfirst(cell);
+
+		if (strlen(name) > length && strcmp(name + strlen(name) - length, ending) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A name for a column of the inner query: the relation's column with a suffix that none of the relation's
+ * columns ends in, so it is neither one of them nor made of another one.
+ */
 static char *
 inner_name(const FeatureSet *set, const char *column, const char *suffix)
 {
-	char	   *name = feature_fit_name(psprintf("%s_%s", column, suffix));
+	const char *ending = psprintf("_%s", suffix);
 
-	while (feature_has_name(set->columns, name))
-		name = feature_fit_name(psprintf("%s_%s", name, suffix));
-	return name;
+	while (ends_a_column(set, ending))
+		ending = psprintf("%s_", ending);
+	return feature_fit_name(psprintf("%s%s", column, ending));
 }
 
-/* Is there a feature of this kind, of this column? */
+/* Is there a feature of this kind? */
 static bool
-has_kind(const FeatureSet *set, FeatureKind kind, const char *column)
+has_kind(const FeatureSet *set, FeatureKind kind)
 {
 	for (int i = 0; i < set->nfeatures; i++)
-		if (set->features[i].kind == kind &&
-			(column == NULL || strcmp(set->features[i].column, column) == 0))
+		if (set->features[i].kind == kind)
 			return true;
 	return false;
 }
@@ -158,7 +177,7 @@ inner_query(const FeatureSet *set)
 {
 	StringInfoData out;
 	ListCell   *cell;
-	bool		periods = has_kind(set, FEATURE_SHARE, NULL) || has_kind(set, FEATURE_RANK, NULL);
+	bool		periods = has_kind(set, FEATURE_SHARE) || has_kind(set, FEATURE_RANK);
 
 	if (set->nwindows == 0 && !periods)
 		return relation_name(set->relid);
@@ -182,8 +201,7 @@ inner_query(const FeatureSet *set)
 							 feature_column(set->date_column),
 							 quote_identifier(inner_name(set, column, "total")));
 		if (set->features[i].kind == FEATURE_RANK)
-			appendStringInfo(&out, ",\n        CASE WHEN %s IS NOT NULL THEN pg_catalog.rank() OVER (PARTITION BY %s ORDER BY %s DESC NULLS LAST) END AS %s",
-							 feature_column(column), feature_column(set->date_column), feature_column(column),
+			appendStringInfo(&out, ",\n        %s AS %s", set->features[i].expression,
 							 quote_identifier(inner_name(set, column, "place")));
 	}
 	appendStringInfo(&out, "\n    FROM %s AS s", relation_name(set->relid));

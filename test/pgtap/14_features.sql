@@ -35,13 +35,13 @@ SELECT is((SELECT count(*) FROM f JOIN oracle USING (id) WHERE NOT (
 		pg_temp.near(f.x_lag1, oracle.x_lag1) AND pg_temp.near(f.n_lag7, oracle.n_lag7) AND pg_temp.near(f.x_diff1, oracle.x_diff1)
 		AND pg_temp.near(f.n_pct1, n_change::float8) AND pg_temp.near(x_roll7_sum, sum7) AND pg_temp.near(n_roll7_mean, mean7::float8)
 		AND pg_temp.near(x_roll7_stddev, stddev7) AND pg_temp.near(n_roll7_variance, variance7::float8) AND pg_temp.near(x_roll7_min, min7)
-		AND pg_temp.near(n_roll7_max, max7::float8) AND x_roll7_count = count7
+		AND pg_temp.near(n_roll7_max, max7::float8) AND x_roll7_count IS NOT DISTINCT FROM count7
 		AND (count7 = 0 OR pg_temp.near(x_cumsum, cumsum)) AND pg_temp.near(n_expanding_mean, expanding::float8))), 0::bigint,
 	'windows of rows, lags, changes and running sums agree with PostgreSQL''s');
 SELECT is((SELECT count(*) FROM f JOIN LATERAL (
 		SELECT avg(b.x) AS mean, count(b.x) AS n, percentile_cont(0.5) WITHIN GROUP (ORDER BY b.x) AS median, min(b.n)::float8 AS least
 		FROM base AS b WHERE b.grp = f.grp AND b.day > f.day - 7 AND (b.day, b.id) <= (f.day, f.id)) AS o ON true
-	WHERE f.day IS NOT NULL AND NOT (pg_temp.near(x_roll7d_mean, mean) AND x_roll7d_count = o.n AND pg_temp.near(x_roll7d_median, median)
+	WHERE f.day IS NOT NULL AND NOT (pg_temp.near(x_roll7d_mean, mean) AND x_roll7d_count IS NOT DISTINCT FROM o.n AND pg_temp.near(x_roll7d_median, median)
 		AND pg_temp.near(n_roll7d_min, least))), 0::bigint, 'windows of seven days, by row order');
 SELECT is((SELECT count(*) FROM f JOIN LATERAL (
 		SELECT avg(b.n)::float8 AS mean FROM base AS b WHERE b.grp = f.grp AND b.day > f.day - interval '1 month' AND (b.day, b.id) <= (f.day, f.id)) AS o ON true
@@ -49,13 +49,31 @@ SELECT is((SELECT count(*) FROM f JOIN LATERAL (
 SELECT is((SELECT count(*) FROM f WHERE day IS NULL AND num_nonnulls(x_lag1, x_roll7_mean, x_cumsum, n_roll7d_max, n_ytd, x_mom) > 0), 0::bigint, 'a row without a date has no windows');
 SELECT is((SELECT count(*) FROM f AS a JOIN (SELECT id, sum(n) OVER (PARTITION BY grp, date_part('year', day) ORDER BY day, id) AS ytd,
 		n / nullif(sum(n) OVER (PARTITION BY day), 0) AS share, rank() OVER (PARTITION BY day ORDER BY n DESC) AS place FROM base) AS o USING (id)
-	WHERE day IS NOT NULL AND NOT (pg_temp.near(n_ytd, ytd::float8) AND pg_temp.near(n_share, share::float8) AND n_rank = place)), 0::bigint, 'year to date, share and rank of the date');
-SELECT is((SELECT count(*) FROM f WHERE NOT (day IS NULL OR (day_month = extract(month FROM day) AND day_day_of_week = extract(isodow FROM day) - 1
-		AND day_week = extract(week FROM day)))), 0::bigint, 'calendar parts are EXTRACT''s');
+	WHERE day IS NOT NULL AND NOT (pg_temp.near(n_ytd, ytd::float8) AND pg_temp.near(n_share, share::float8) AND n_rank IS NOT DISTINCT FROM place)), 0::bigint, 'year to date, share and rank of the date');
+SELECT is((SELECT count(*) FROM f WHERE NOT (day IS NULL OR (day_month IS NOT DISTINCT FROM extract(month FROM day) AND day_day_of_week IS NOT DISTINCT FROM extract(isodow FROM day) - 1
+		AND day_week IS NOT DISTINCT FROM extract(week FROM day)))), 0::bigint, 'calendar parts are EXTRACT''s');
 SELECT is((SELECT count(*) FROM f WHERE NOT (pg_temp.near(x_x_n, x * n::float8) AND pg_temp.near(x_per_n, x / nullif(n, 0)::float8) AND pg_temp.near(n_pow2, n::float8 ^ 2))), 0::bigint, 'products and ratios');
 SELECT is((SELECT count(*) FROM f JOIN (SELECT id, percent_rank() OVER (ORDER BY n) AS p FROM base) AS o USING (id) WHERE NOT pg_temp.near(n_percentile, p)), 0::bigint, 'percentiles are percent_rank()');
 SELECT is((SELECT count(*) FROM f WHERE NOT (cat_freq IS NOT DISTINCT FROM CASE WHEN cat IS NOT NULL THEN (SELECT count(*) FILTER (WHERE b.cat = f.cat) / count(b.cat)::float8 FROM base AS b) END
-	AND cat_is_a = (cat IS NOT DISTINCT FROM 'a')::int)) , 0::bigint, 'frequencies and one-hot');
+	AND cat_is_a IS NOT DISTINCT FROM (cat IS NOT DISTINCT FROM 'a')::int)) , 0::bigint, 'frequencies and one-hot');
+
+-- ---- what the summary says a feature is, is what the view has
+CREATE FUNCTION pg_temp.differ(set_name text, relation text, key text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	f record;
+	different boolean;
+BEGIN
+	FOR f IN SELECT feature, expression FROM echolon_feature_summary(set_name) LOOP
+		EXECUTE format('SELECT bool_or(a.v IS DISTINCT FROM b.v) OR count(*) <> (SELECT count(*) FROM %2$s)
+			FROM (SELECT s.%3$I AS k, %4$s AS v FROM %2$s AS s) AS a JOIN (SELECT %3$I AS k, %5$I AS v FROM %1$I) AS b USING (k)',
+			set_name, relation, key, f.expression, f.feature) INTO different;
+		IF different THEN
+			RETURN NEXT f.feature;
+		END IF;
+	END LOOP;
+END
+$$;
+SELECT is_empty($$SELECT pg_temp.differ('f', 'base', 'id')$$, 'every expression of the summary gives the view''s column, to the bit');
 
 -- ---- one sort for all windows of all columns; a filter on the group reaches the table
 CREATE FUNCTION pg_temp.plan(query text) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -70,8 +88,7 @@ SELECT is((SELECT count(*) FROM jsonb_path_query(pg_temp.plan('SELECT * FROM one
 SELECT is((SELECT count(*) FROM jsonb_path_query(pg_temp.plan('SELECT * FROM one_sort'), 'strict $.** ? (@."Node Type" == "WindowAgg")')), 1::bigint, 'one WindowAgg');
 CREATE INDEX ON base (grp, day, id);
 ANALYZE base;
-SELECT ok(pg_temp.plan('SELECT * FROM one_sort WHERE grp = ''g3''')::text ~ '(Index|Filter|Recheck) Cond|Filter": "\(grp|grp = ''g3''', 'a filter on the group reaches the table');
-SELECT ok(jsonb_path_exists(pg_temp.plan('SELECT * FROM one_sort WHERE grp = ''g3'''), '$.** ? (@."Relation Name" == "base") ? (exists(@."Index Cond") || exists(@."Recheck Cond") || exists(@."Filter"))'), 'at the scan itself');
+SELECT ok(jsonb_path_exists(pg_temp.plan('SELECT * FROM one_sort WHERE grp = ''g3'''), '$.** ? (@."Relation Name" == "base") ? (exists(@."Index Cond") || exists(@."Recheck Cond") || exists(@."Filter"))'), 'a filter on the group reaches the scan of the table');
 
 -- ---- rights: the reader's own, of rows too
 CREATE ROLE echolon_reader;
@@ -97,10 +114,22 @@ CREATE TABLE clock AS SELECT i AS id, timestamptz '2024-03-30 00:30+01' + i * in
 SELECT lives_ok($$SELECT echolon_create_features('clock_features', 'clock', 'at', '{v}', '{}', families => '{temporal,rolling}', rolling_windows => '{1 day,24 hours}', statistics => '{count}')$$, 'timestamptz');
 CREATE TEMP TABLE in_berlin AS SELECT *, extract(hour FROM at)::int AS berlin_hour FROM clock_features;
 SET TimeZone = 'America/New_York';
-SELECT is((SELECT count(*) FROM clock_features AS f JOIN in_berlin AS b USING (id) WHERE f.at_hour <> b.berlin_hour OR f.v_roll1d_count IS DISTINCT FROM b.v_roll1d_count), 0::bigint, 'the zone is the view''s, not the session''s');
+SELECT is((SELECT count(*) FROM clock_features AS f JOIN in_berlin AS b USING (id) WHERE f.at_hour IS DISTINCT FROM b.berlin_hour OR f.v_roll1d_count IS DISTINCT FROM b.v_roll1d_count), 0::bigint, 'the zone is the view''s, not the session''s');
 SELECT is((SELECT array_agg(v_roll1d_count ORDER BY id) FROM clock_features WHERE id IN (24, 40, 60)), ARRAY[24, 23, 24]::float8[], 'a day has 23 hours when the clocks change');
 SELECT is((SELECT array_agg(v_roll24h_count ORDER BY id) FROM clock_features WHERE id IN (24, 40, 60)), ARRAY[24, 24, 24]::float8[], '24 hours always 24');
 SET TimeZone = 'UTC';
+
+SELECT throws_like($$SELECT echolon_create_features('x', 'clock', 'at', '{v}', time_zone => 'Mars/Olympus')$$, 'time zone "Mars/Olympus" is not known%', 'a zone that does not exist');
+
+-- ---- a column that is called as another one's total; numbers of many digits
+CREATE TABLE totals AS SELECT i AS id, date '2024-01-01' + i % 10 AS day, i AS price, 10 * i AS price_total, -i AS price_windows, i % 3 AS price_place FROM generate_series(1, 50) AS i;
+SELECT lives_ok($$SELECT echolon_create_features('totals_f', 'totals', 'day', '{price,price_total,price_windows,price_place}', families => '{rolling,period}')$$, 'names that the view''s inner query has');
+SELECT is((SELECT count(*) FROM totals_f WHERE price_share IS DISTINCT FROM price_total_share OR price_rank IS DISTINCT FROM price_total_rank
+	OR price_lag1 IS DISTINCT FROM price_total_lag1 / 10 OR price_ytd IS DISTINCT FROM -price_windows_ytd), 0::bigint, 'each is computed of its own');
+SELECT lives_ok($$SELECT echolon_create_features('digits_f', 'totals', 'day', '{price}', families => '{business}', revenue_column => 'price',
+	engagement_columns => '{price,price_total}', engagement_weights => '{0.123456789012,1234567.25}', high_value_percentile => 0.99999999)$$, 'parameters of many digits');
+SELECT matches((SELECT expression FROM echolon_feature_summary('digits_f') WHERE feature = 'engagement_score'), '[{]0[.]123456789012,1234567[.]25[}]', 'are taken as they are');
+SELECT is((SELECT count(high_value) FROM digits_f), 50::bigint, 'and not rounded to what is out of range');
 
 -- ---- many levels, new levels
 CREATE TABLE many AS SELECT i AS id, 'level ' || i % 100000 AS cat, date '2024-01-01' + i % 100 AS day, i::float8 AS v FROM generate_series(1, 200000) AS i;
