@@ -49,6 +49,9 @@ extern char *relation_name(Oid relid);
  */
 extern List *relation_columns(Oid relid);	/* of char * */
 
+/* Is a name among names, of char *? */
+extern bool name_in(List *names, const char *name);
+
 /*
  * Lock against changes to the end of the transaction.  Raises for what has no rows, for
  * a relation that is gone, and without SELECT on any column.

@@ -136,6 +136,19 @@ relation_name(Oid relid)
 	return quote_qualified_identifier(schema, name);
 }
 
+bool
+name_in(List *names, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, names)
+	{
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	}
+	return false;
+}
+
 List *
 relation_columns(Oid relid)
 {

@@ -33,20 +33,6 @@
 #define NOTICE_COLUMNS		50	/* names in the notice */
 #define CHECK_ROWS			(1024 * 1024)	/* a few milliseconds of a column */
 
-/* Is name among names? */
-static bool
-list_has(List *names, const char *name)
-{
-	ListCell   *cell;
-
-	foreach(cell, names)
-	{
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 static bool
 same(const char *a, const char *b)
 {
@@ -158,11 +144,11 @@ check_names(const FrameSpec *spec)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("column \"%s\" cannot be a feature", name),
 					 errdetail("It is %s.", role)));
-		if (list_has(seen, name))
+		if (name_in(seen, name))
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_COLUMN),
 					 errmsg("column \"%s\" appears twice in features", name)));
-		if (list_has(spec->exclude, name))
+		if (name_in(spec->exclude, name))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("column \"%s\" is both in features and in exclude", name)));
@@ -235,7 +221,7 @@ select_columns(const FrameSpec *spec, Frame *frame)
 		int			place = frame->ncolumns;
 		FrameColumn *column = &frame->columns[place];
 		SourceColumn *source = &sources[place];
-		bool		named = !spec->all_features && list_has(spec->features, name);
+		bool		named = !spec->all_features && name_in(spec->features, name);
 		bool		never;
 		bool		usable;
 		bool		readable;
@@ -249,8 +235,8 @@ select_columns(const FrameSpec *spec, Frame *frame)
 		never = same(name, spec->target) || same(name, spec->weight) ||
 			same(name, spec->split_groups);
 		column->feature = !never && (spec->all_features || named) &&
-			!list_has(spec->exclude, name);
-		source->kept = source->is_role || list_has(spec->series, name);
+			!name_in(spec->exclude, name);
+		source->kept = source->is_role || name_in(spec->series, name);
 		if (!source->kept && !column->feature)
 			continue;
 
@@ -272,7 +258,7 @@ select_columns(const FrameSpec *spec, Frame *frame)
 		column->type_name = format_type_be(attribute->atttypid);
 		if (column->feature && spec->all_features)
 		{
-			column->withheld = list_has(spec->withheld, name);
+			column->withheld = name_in(spec->withheld, name);
 			column->left_out = catalog_reason(spec, relation, attribute, column, usable, readable);
 			if (column->left_out != NULL)
 				column->feature = false;

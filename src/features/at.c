@@ -82,12 +82,12 @@ call_state(FunctionCallInfo fcinfo)
 static int
 result_source(const AtSet *at, const char *name)
 {
-	if (feature_has_name(at->set->columns, name))
+	const Feature *feature;
+
+	if (name_in(at->set->columns, name))
 		return at_column(at, name);
-	for (int i = 0; i < at->set->nfeatures; i++)
-		if (strcmp(at->set->features[i].name, name) == 0)
-			return at->ncolumns + i;
-	return -1;
+	feature = feature_find(at->set, name);
+	return feature == NULL ? -1 : at->ncolumns + (int) (feature - at->set->features);
 }
 
 /* What is returned: rows of the view, or of the type of the third argument. */

@@ -110,7 +110,7 @@ find_identity(AtSet *at)
 		relation_close(relation, AccessShareLock);
 		foreach(cell, key)
 		{
-			if (!feature_has_name(order, lfirst(cell)))
+			if (!name_in(order, lfirst(cell)))
 			{
 				key = NIL;		/* it is another one by now */
 				break;

@@ -109,13 +109,13 @@ choose_levels(Creation *c)
 {
 	ListCell   *cell;
 
-	if (!creation_has_family(c, FAMILY_CATEGORICAL) || !feature_has_name(c->params->encodings, "onehot"))
+	if (!creation_has_family(c, FAMILY_CATEGORICAL) || !name_in(c->params->encodings, "onehot"))
 		return;
 	foreach(cell, c->fit->categories)
 	{
 		CategoryFit *fit = lfirst(cell);
 
-		if (!feature_has_name(c->params->category, fit->column))
+		if (!name_in(c->params->category, fit->column))
 			continue;
 		if (fit->nlevels > (uint32) c->max_levels)
 		{
@@ -166,10 +166,10 @@ fit_rows(Creation *c)
 	}
 	if (creation_has_family(c, FAMILY_BUSINESS))
 	{
-		if (params->revenue_column != NULL && !feature_has_name(numbers, params->revenue_column))
+		if (params->revenue_column != NULL && !name_in(numbers, params->revenue_column))
 			numbers = lappend(numbers, params->revenue_column);
 		foreach(cell, params->engagement_columns)
-			if (!feature_has_name(numbers, lfirst(cell)))
+			if (!name_in(numbers, lfirst(cell)))
 				numbers = lappend(numbers, lfirst(cell));
 	}
 	c->fit = fit_relation(c->set->relid, numbers,
@@ -225,7 +225,7 @@ note_repeated_dates(Creation *c)
 		/* integers are measures unless their name says otherwise; a key alone tells no groups */
 		if (!column_type_resolve(get_atttype(c->set->relid, number), &type) ||
 			(type.kind != COLUMN_CATEGORY && !(type.integral && names_things(lfirst(cell)))) ||
-			(params->order_unique && list_length(params->order_by) == 1 && feature_has_name(params->order_by, lfirst(cell))) ||
+			(params->order_unique && list_length(params->order_by) == 1 && name_in(params->order_by, lfirst(cell))) ||
 			list_length(candidates) == REPEAT_CANDIDATES)
 			continue;
 		candidates = lappend(candidates, lfirst(cell));

@@ -47,7 +47,7 @@ creation_note(Creation *c, char *text)
 static inline bool
 creation_has_family(const Creation *c, FeatureFamily family)
 {
-	return feature_has_name(c->params->families, feature_family_name(family));
+	return name_in(c->params->families, feature_family_name(family));
 }
 
 /* ---- resolve.c ---- */

@@ -86,17 +86,13 @@ feature_family_name(FeatureFamily family)
 	return family_names[family];
 }
 
-bool
-feature_has_name(List *names, const char *name)
+const Feature *
+feature_find(const FeatureSet *set, const char *name)
 {
-	ListCell   *cell;
-
-	foreach(cell, names)
-	{
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	}
-	return false;
+	for (int i = 0; i < set->nfeatures; i++)
+		if (strcmp(set->features[i].name, name) == 0)
+			return &set->features[i];
+	return NULL;
 }
 
 /* ---- writing -------------------------------------------------------------------- */
@@ -315,7 +311,7 @@ feature_fitted_columns(const FeatureSet *set, List **numbers, List **categories)
 		if (!feature->fitted)
 			continue;
 		foreach(cell, feature->sources)
-			if (!feature_has_name(*list, lfirst(cell)))
+			if (!name_in(*list, lfirst(cell)))
 				*list = lappend(*list, lfirst(cell));
 	}
 }

@@ -61,9 +61,6 @@ typedef struct FeatureParams
 extern Jsonb *feature_params_write(const FeatureParams *params);
 extern FeatureParams *feature_params_read(Jsonb *definition);
 
-/* What is among names?  Constant time is of no importance. */
-extern bool feature_has_name(List *names, const char *name);
-
 /* The columns whose numbers or categories are fitted, by what the features of a set use. */
 extern void feature_fitted_columns(const FeatureSet *set, List **numbers, List **categories);
 

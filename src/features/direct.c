@@ -183,26 +183,16 @@ want_date(DirectScan *scan, const Feature *feature, DirectOutput *output)
 	output->date = scan->ndates++;
 }
 
-/* The feature of this name, or NULL. */
-static const Feature *
-set_feature(const FeatureSet *set, const char *name)
-{
-	for (int i = 0; i < set->nfeatures; i++)
-		if (strcmp(set->features[i].name, name) == 0)
-			return &set->features[i];
-	return NULL;
-}
-
 /* Where a wanted column comes from. */
 static void
 want_column(DirectScan *scan, const char *name, DirectOutput *output)
 {
-	const Feature *feature = set_feature(scan->set, name);
+	const Feature *feature = feature_find(scan->set, name);
 
 	output->source = output->date = output->window = -1;
 	if (feature == NULL)
 	{
-		if (!feature_has_name(scan->set->columns, name))
+		if (!name_in(scan->set->columns, name))
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("feature set \"%s\" has no column \"%s\"", scan->set->name, name)));

@@ -83,7 +83,7 @@ add_feature(Expansion *e, FeatureFamily family, FeatureKind kind, char *name, ch
 				 errdetail("One is %s, the other %s.", set->features[i].expression, expression),
 				 errhint("Rename a column in a view, or leave one of them out.")));
 	}
-	if (feature_has_name(set->columns, name))
+	if (name_in(set->columns, name))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_COLUMN),
 				 errmsg("feature \"%s\" clashes with a column of %s", name, set->relation),
@@ -355,6 +355,20 @@ expand_rolling(Expansion *e)
 
 /* ---- within a period -------------------------------------------------------------------- */
 
+/* Add what is computed over all rows of a date. */
+static void
+add_date(Expansion *e, FeatureKind kind, char *column, char *name, char *expression, char *description)
+{
+	Feature    *feature = add_feature(e, FAMILY_PERIOD, kind, name, expression);
+
+	if (feature == NULL)
+		return;
+	feature->column = column;
+	feature->sources = list_make1(column);
+	feature->uses_current = true;
+	feature->description = description;
+}
+
 static void
 expand_period(Expansion *e)
 {
@@ -368,46 +382,29 @@ expand_period(Expansion *e)
 		{"mom", "pct_change 1 month", "relative change of %s since a month before, %s"},
 		{"yoy", "pct_change 1 year", "relative change of %s since a year before, %s"}
 	};
+	const char *date = e->set->date_column;
 	ListCell   *cell;
 
-	if (e->set->date_column == NULL)
+	if (date == NULL)
 		return;
 	foreach(cell, e->set->numeric)
 	{
 		char	   *column = lfirst(cell);
 		int			horizon = horizon_of(e, column);
-		Feature    *feature;
 
 		for (int i = 0; i < lengthof(terms); i++)
-		{
 			add_window(e, FAMILY_PERIOD, column, psprintf("%s_%s", column, terms[i].suffix),
 					   psprintf("%s%s", terms[i].term, end_option(horizon)),
 					   describe(terms[i].description, column, end_text(horizon)));
-		}
-		feature = add_feature(e, FAMILY_PERIOD, FEATURE_SHARE, psprintf("%s_share", column),
-							  psprintf("%s(%s, %s(%s) OVER (PARTITION BY %s))", feature_function("echolon_ratio"),
-									   feature_column(column), feature_function("echolon_rolling_sum"),
-									   feature_column(column), feature_column(e->set->date_column)));
-		if (feature != NULL)
-		{
-			feature->column = column;
-			feature->sources = list_make1(column);
-			feature->uses_current = true;
-			feature->description = psprintf("share of %s in the sum of all rows of the same %s", column,
-											e->set->date_column);
-		}
-		feature = add_feature(e, FAMILY_PERIOD, FEATURE_RANK, psprintf("%s_rank", column),
-							  psprintf("CASE WHEN %s IS NOT NULL THEN pg_catalog.rank() OVER (PARTITION BY %s ORDER BY %s DESC NULLS LAST) END",
-									   feature_column(column), feature_column(e->set->date_column),
-									   feature_column(column)));
-		if (feature != NULL)
-		{
-			feature->column = column;
-			feature->sources = list_make1(column);
-			feature->uses_current = true;
-			feature->description = psprintf("rank of %s among all rows of the same %s, the largest first", column,
-											e->set->date_column);
-		}
+		add_date(e, FEATURE_SHARE, column, psprintf("%s_share", column),
+				 psprintf("%s(%s, %s(%s) OVER (PARTITION BY %s))", feature_function("echolon_ratio"),
+						  feature_column(column), feature_function("echolon_rolling_sum"),
+						  feature_column(column), feature_column(date)),
+				 psprintf("share of %s in the sum of all rows of the same %s", column, date));
+		add_date(e, FEATURE_RANK, column, psprintf("%s_rank", column),
+				 psprintf("CASE WHEN %s IS NOT NULL THEN pg_catalog.rank() OVER (PARTITION BY %s ORDER BY %s DESC NULLS LAST) END",
+						  feature_column(column), feature_column(date), feature_column(column)),
+				 psprintf("rank of %s among all rows of the same %s, the largest first", column, date));
 	}
 }
 
@@ -518,13 +515,13 @@ expand_interaction(Expansion *e)
 {
 	int		   *powers = palloc0(sizeof(int) * Max(list_length(e->set->numeric), 1));
 
-	if (feature_has_name(e->params->interactions, "product"))
+	if (name_in(e->params->interactions, "product"))
 		add_products(e, FAMILY_INTERACTION, powers, 0, 0, e->params->interaction_degree, true);
-	if (feature_has_name(e->params->interactions, "ratio"))
+	if (name_in(e->params->interactions, "ratio"))
 		expand_pairs(e, "echolon_ratio", "per", "divided by");
-	if (feature_has_name(e->params->interactions, "sum"))
+	if (name_in(e->params->interactions, "sum"))
 		expand_pairs(e, "echolon_add", "plus", "plus");
-	if (feature_has_name(e->params->interactions, "difference"))
+	if (name_in(e->params->interactions, "difference"))
 		expand_pairs(e, "echolon_subtract", "minus", "minus");
 }
 
@@ -555,15 +552,15 @@ expand_categorical(Expansion *e)
 	{
 		char	   *column = lfirst(cell);
 
-		if (feature_has_name(e->params->encodings, "frequency"))
+		if (name_in(e->params->encodings, "frequency"))
 			add_row(e, FAMILY_CATEGORICAL, psprintf("%s_freq", column),
 					fitted_call(e, "echolon_frequency", column, ""), column, true,
 					psprintf("share of the fitted rows that have this %s", column));
-		if (feature_has_name(e->params->encodings, "label"))
+		if (name_in(e->params->encodings, "label"))
 			add_row(e, FAMILY_CATEGORICAL, psprintf("%s_code", column),
 					fitted_call(e, "echolon_label", column, ""), column, true,
 					psprintf("number of this %s among the fitted ones, from 0; NULL for a new one", column));
-		if (!feature_has_name(e->params->encodings, "onehot"))
+		if (!name_in(e->params->encodings, "onehot"))
 			continue;
 		for (int i = 0; i < list_length(e->params->levels); i += 2)
 		{
@@ -605,7 +602,7 @@ expand_scaling(Expansion *e)
 
 		for (int i = 0; i < lengthof(scalings); i++)
 		{
-			if (!feature_has_name(e->params->scalings, scalings[i].word))
+			if (!name_in(e->params->scalings, scalings[i].word))
 				continue;
 			add_row(e, FAMILY_SCALING, psprintf("%s_%s", column, scalings[i].suffix),
 					fitted_call(e, scalings[i].function, column,
@@ -714,6 +711,6 @@ feature_set_expand(FeatureSet *set, const FeatureParams *params)
 
 	set->windows = palloc0(sizeof(FeatureWindow) * Max(list_length(set->numeric), 1));
 	for (int family = 0; family < NFAMILIES; family++)
-		if (feature_has_name(params->families, feature_family_name((FeatureFamily) family)))
+		if (name_in(params->families, feature_family_name((FeatureFamily) family)))
 			expand[family] (&e);
 }

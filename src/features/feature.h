@@ -102,6 +102,9 @@ typedef struct FeatureSet
  */
 extern FeatureSet *feature_set_read(const char *name, const char *relation, Jsonb *definition);
 
+/* The feature of this name; NULL: the set has none, it may be a column of the relation. */
+extern const Feature *feature_find(const FeatureSet *set, const char *name);
+
 /* "temporal", "rolling", ... */
 extern const char *feature_family_name(FeatureFamily family);
 

@@ -489,12 +489,12 @@ fit_keep(Fit *fit, List *numbers, List *categories)
 
 	foreach(cell, fit->numbers)
 	{
-		if (feature_has_name(numbers, ((NumberFit *) lfirst(cell))->column))
+		if (name_in(numbers, ((NumberFit *) lfirst(cell))->column))
 			kept_numbers = lappend(kept_numbers, lfirst(cell));
 	}
 	foreach(cell, fit->categories)
 	{
-		if (feature_has_name(categories, ((CategoryFit *) lfirst(cell))->column))
+		if (name_in(categories, ((CategoryFit *) lfirst(cell))->column))
 			kept_categories = lappend(kept_categories, lfirst(cell));
 	}
 	fit->numbers = kept_numbers;

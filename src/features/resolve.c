@@ -138,7 +138,7 @@ windows_argument(const Creation *c)
 		{
 			char	   *window = check_window(lfirst(cell));
 
-			if (!feature_has_name(windows, window))
+			if (!name_in(windows, window))
 				windows = lappend(windows, window);
 		}
 		return windows;
@@ -435,7 +435,7 @@ choose_order(Creation *c, Relation relation)
 	{
 		char	   *name = lfirst(cell);
 
-		if (!feature_has_name(params->group_by, name) &&
+		if (!name_in(params->group_by, name) &&
 			(params->date_column == NULL || strcmp(params->date_column, name) != 0))
 			params->order_by = lappend(params->order_by, name);
 	}
@@ -461,7 +461,7 @@ choose_columns(Creation *c, Relation relation)
 			relation_column_key(relation, attribute->attnum, &type) != NULL)
 			continue;
 		if (c->chosen_numeric && type.kind == COLUMN_NUMBER && type.basetype != INTERVALOID &&
-			!feature_has_name(params->group_by, name))
+			!name_in(params->group_by, name))
 			params->numeric = lappend(params->numeric, name);
 		if (c->chosen_category && type.kind == COLUMN_CATEGORY && type.basetype != UUIDOID)
 			params->category = lappend(params->category, name);
@@ -480,7 +480,7 @@ business_column(Creation *c, int arg, const char *usual, const char *role)
 		check_numeric(c, name, role);
 		return name;
 	}
-	if (feature_has_name(c->params->columns, usual) &&
+	if (name_in(c->params->columns, usual) &&
 		column_type_resolve(get_atttype(c->set->relid, get_attnum(c->set->relid, usual)), &type) &&
 		type.kind == COLUMN_NUMBER && type.basetype != INTERVALOID)
 		return pstrdup(usual);

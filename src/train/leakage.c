@@ -269,10 +269,9 @@ score_reason(const FrameColumn *column, size_t nvalues, size_t ndistinct)
 static bool
 made_of_earlier_rows(const Leakage *leakage, const char *name)
 {
-	for (int i = 0; leakage->features != NULL && i < leakage->features->nfeatures; i++)
-		if (strcmp(leakage->features->features[i].name, name) == 0)
-			return !leakage->features->features[i].uses_current;
-	return false;
+	const Feature *feature = leakage->features == NULL ? NULL : feature_find(leakage->features, name);
+
+	return feature != NULL && !feature->uses_current;
 }
 
 /* All that is to be known of a column. */
@@ -284,7 +283,6 @@ column_examine(Leakage *leakage, MemoryContext context, Finding *finding)
 	const char *reason = NULL;
 	size_t		nvalues = 0,
 				ndistinct = 0;
-	ListCell   *cell;
 
 	finding->score = NAN;
 	finding->verdict = VERDICT_OK;
@@ -308,13 +306,12 @@ column_examine(Leakage *leakage, MemoryContext context, Finding *finding)
 		finding->verdict = VERDICT_SUSPICIOUS;
 		reason = "alone it nearly gives the target, from earlier rows only: the target changes little from row to row";
 	}
-	foreach(cell, leakage->withheld)
-		if (strcmp(lfirst(cell), column->name) == 0)
-		{
-			finding->verdict = VERDICT_LEAK;
-			reason = psprintf("%s; a training on this feature set leaves it out",
-							  set_withheld_reason(leakage->values.value[PARAM_TARGET].word));
-		}
+	if (name_in(leakage->withheld, column->name))
+	{
+		finding->verdict = VERDICT_LEAK;
+		reason = psprintf("%s; a training on this feature set leaves it out",
+						  set_withheld_reason(leakage->values.value[PARAM_TARGET].word));
+	}
 	MemoryContextSwitchTo(caller);
 	finding->reason = reason == NULL ? NULL : pstrdup(reason);
 	MemoryContextReset(context);

@@ -17,32 +17,11 @@
 #define NAMED_FEATURES	12		/* in a notice */
 #define NAMED_FITTED	5		/* in a note */
 
-static bool
-name_in(List *names, const char *name)
-{
-	ListCell   *cell;
-
-	foreach(cell, names)
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	return false;
-}
-
-/* The feature of this name; NULL: none, it may be a column of the relation. */
-static const Feature *
-find_feature(const FeatureSet *set, const char *name)
-{
-	for (int i = 0; i < set->nfeatures; i++)
-		if (strcmp(set->features[i].name, name) == 0)
-			return &set->features[i];
-	return NULL;
-}
-
 /* Columns of the relation whose current value tells the target: itself, or what it is made of. */
 static List *
 telling_columns(const FeatureSet *set, const char *target)
 {
-	const Feature *feature = find_feature(set, target);
+	const Feature *feature = feature_find(set, target);
 
 	if (feature == NULL)
 		return list_make1(pstrdup(target));
@@ -111,7 +90,7 @@ check_named(const Training *t, List *withheld)
 
 	foreach(cell, t->values.value[PARAM_FEATURES].names)
 	{
-		const Feature *feature = find_feature(t->feature_set, lfirst(cell));
+		const Feature *feature = feature_find(t->feature_set, lfirst(cell));
 
 		if (!name_in(withheld, lfirst(cell)))
 			continue;
@@ -202,7 +181,7 @@ set_announce(const Training *t)
 		if (n < NAMED_FEATURES)
 			appendStringInfo(&names, "%s%s", n == 0 ? "" : ", ", column->name);
 		n++;
-		window |= window_of_target(find_feature(t->feature_set, column->name), target);
+		window |= window_of_target(feature_find(t->feature_set, column->name), target);
 	}
 	if (n > NAMED_FEATURES)
 		appendStringInfo(&names, " and %d more", n - NAMED_FEATURES);
@@ -240,7 +219,7 @@ set_fitted_note(const Training *t)
 	for (int c = 0; c < t->frame->ncolumns; c++)
 	{
 		const FrameColumn *column = &t->frame->columns[c];
-		const Feature *feature = column->feature ? find_feature(t->feature_set, column->name) : NULL;
+		const Feature *feature = column->feature ? feature_find(t->feature_set, column->name) : NULL;
 
 		if (feature == NULL || !feature->fitted)
 			continue;
@@ -273,7 +252,7 @@ set_order_note(const Training *t)
 	for (int c = 0; c < t->frame->ncolumns; c++)
 	{
 		const FrameColumn *column = &t->frame->columns[c];
-		const Feature *feature = column->feature ? find_feature(set, column->name) : NULL;
+		const Feature *feature = column->feature ? feature_find(set, column->name) : NULL;
 
 		window |= feature && feature->kind == FEATURE_WINDOW;
 	}
