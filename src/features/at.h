@@ -109,6 +109,9 @@ extern SPIPlanPtr at_row_plan(AtSet *at);
 extern SPIPlanPtr at_history_plan(AtSet *at, const bool *nulls, bool limited);
 extern SPIPlanPtr at_date_plan(AtSet *at, bool isnull);
 
+/* Raise where the rows of a history or date plan are not of the types that were planned for. */
+extern void at_check_rows(const AtSet *at, TupleDesc desc);
+
 /* Rows that a limited plan gives. */
 extern int64 at_limit(const AtSet *at);
 

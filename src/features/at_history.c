@@ -37,6 +37,7 @@ typedef struct History
 {
 	AtRow	   *row;
 	MemoryContext context;
+	TupleDesc	desc;			/* of other rows, once it was checked */
 	int64		nrows;			/* the row itself is the first, older ones follow */
 	int64		room;
 	int64	   *times;
@@ -204,7 +205,14 @@ history_row(void *arg, TupleDesc desc, Datum *values, bool *nulls)
 	AtRow	   *row = history->row;
 	const AtSet *at = row->at;
 	int			place = at->columns[at->date].place;
-	int64		time = direct_time(at->set, values[place], nulls[place]);
+	int64		time;
+
+	if (history->desc != desc)
+	{
+		at_check_rows(at, desc);
+		history->desc = desc;
+	}
+	time = direct_time(at->set, values[place], nulls[place]);
 
 	/* a date of -infinity is in no window */
 	if (time >= ROW_TIMELESS || !row_before(row, time, values, nulls) ||
@@ -257,6 +265,7 @@ history_read(AtRow *row)
 	{
 		uint64		read;
 
+		history->desc = NULL;
 		history->nrows = 0;
 		history->ndemands = 0;
 		for (int w = 0; w < at->nwindows; w++)
@@ -363,6 +372,7 @@ typedef struct DateCount
 typedef struct DateCounts
 {
 	AtRow	   *row;
+	TupleDesc	desc;			/* of other rows, once it was checked */
 	bool		found;			/* the row itself */
 	int			n;
 	DateCount  *counts;
@@ -375,6 +385,11 @@ date_row(void *arg, TupleDesc desc, Datum *values, bool *nulls)
 	DateCounts *counts = arg;
 	AtRow	   *row = counts->row;
 
+	if (counts->desc != desc)
+	{
+		at_check_rows(row->at, desc);
+		counts->desc = desc;
+	}
 	if (!(row->at->identity_once && counts->found) && same_row(row, values, nulls))
 	{
 		counts->found = true;

@@ -250,17 +250,25 @@ at_set_create(FeatureSet *set)
 	return at;
 }
 
-/* A digest of all that a set is. */
+/*
+ * A digest of all that a set is, and of its relation as it is now: queries name the relation and its columns,
+ * and expect their types.  The number of the relation's row type is another one in this session
+ * whenever the relation was altered.
+ */
 static void
 set_digest(const FeatureSet *set, uint8 *digest)
 {
+	Oid			type = get_rel_type_id(set->relid);
+	uint64		version = OidIsValid(type) ? assign_record_type_identifier(type, -1) : 0;
 	uint64		words[2];
 
 	for (int i = 0; i < 2; i++)
 	{
 		words[i] = hash_bytes(set->definition, VARSIZE(set->definition), i);
 		words[i] = hash_pair(words[i], (uint64) set->view << 32 | set->relid);
+		words[i] = hash_pair(words[i], version);
 		words[i] = hash_pair(words[i], hash_bytes(set->name, strlen(set->name), i));
+		words[i] = hash_pair(words[i], hash_bytes(set->relation, strlen(set->relation), i));
 	}
 	memcpy(digest, words, sizeof(words));
 }
@@ -363,6 +371,23 @@ append_select(StringInfo out, const AtSet *at)
 		if (at->columns[i].place >= 0)
 			appendStringInfo(out, "%s %s", n++ == 0 ? "" : ",", feature_column(at->columns[i].name));
 	appendStringInfo(out, " FROM %s AS s WHERE ", relation_name(at->set->relid));
+}
+
+void
+at_check_rows(const AtSet *at, TupleDesc desc)
+{
+	for (int c = 0; c < at->ncolumns; c++)
+	{
+		const AtColumn *column = &at->columns[c];
+
+		if (column->place >= 0 && TupleDescAttr(desc, column->place)->atttypid != column->typid)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("%s was altered while features of its rows were computed", at->set->relation),
+					 errdetail("Column \"%s\" was of type %s and is of type %s.", column->name,
+							   format_type_be(column->typid),
+							   format_type_be(TupleDescAttr(desc, column->place)->atttypid))));
+	}
 }
 
 /* "s.city OPERATOR(pg_catalog.=) $2", by the type's own equality, which an index knows. */

@@ -13,8 +13,9 @@
 #include "access/relation.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
+#include "utils/datetime.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -122,6 +123,20 @@ check_window(char *window)
 	return term.extent == ROLLING_ROWS ? psprintf(INT64_FORMAT, term.rows) : window;
 }
 
+/* An interval as a window is written, whatever the session's IntervalStyle. */
+static char *
+interval_text(const Interval *interval)
+{
+	struct pg_itm parts;
+	char		text[MAXDATELEN + 1];
+
+	if (interval_is_infinite(interval))
+		return pstrdup("infinity");
+	interval2itm(*interval, &parts);
+	EncodeInterval(&parts, INTSTYLE_POSTGRES, text);
+	return pstrdup(text);
+}
+
 /* rolling_windows, or rolling_window alone, which is declared "any". */
 static List *
 windows_argument(const Creation *c)
@@ -152,7 +167,7 @@ windows_argument(const Creation *c)
 	if (type == TEXTOID || type == VARCHAROID)
 		return list_make1(check_window(TextDatumGetCString(value)));
 	if (type == INTERVALOID)
-		return list_make1(check_window(DatumGetCString(DirectFunctionCall1(interval_out, value))));
+		return list_make1(check_window(interval_text(DatumGetIntervalP(value))));
 	if (OidIsValid(type) && column_type_resolve(type, &column) && column.kind == COLUMN_NUMBER)
 	{
 		double		rows = column_number(&column, value);
