@@ -9,15 +9,12 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/relation.h"
-#include "catalog/pg_collation.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "compat.h"
@@ -314,27 +311,6 @@ prepare(AtSet *at, const char *sql, int options)
 	return plan;
 }
 
-/* A parameter under the collation of its column. */
-static void
-append_parameter(StringInfo out, const AtSet *at, int column)
-{
-	Oid			collation = at->columns[column].collation;
-	HeapTuple	tuple;
-	Form_pg_collation form;
-
-	appendStringInfo(out, "$%d", column + 1);
-	if (!OidIsValid(collation) || collation == get_typcollation(at->columns[column].typid))
-		return;
-	tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for collation %u", collation);
-	form = (Form_pg_collation) GETSTRUCT(tuple);
-	appendStringInfo(out, " COLLATE %s",
-					 quote_qualified_identifier(get_namespace_name(form->collnamespace),
-												NameStr(form->collname)));
-	ReleaseSysCache(tuple);
-}
-
 SPIPlanPtr
 at_row_plan(AtSet *at)
 {
@@ -351,9 +327,10 @@ at_row_plan(AtSet *at)
 	appendStringInfoString(&out, " FROM (SELECT");
 	for (int i = 0; i < at->ncolumns; i++)
 	{
-		appendStringInfoString(&out, i == 0 ? " " : ", ");
-		append_parameter(&out, at, i);
-		appendStringInfo(&out, " AS %s", quote_identifier(at->columns[i].name));
+		const AtColumn *column = &at->columns[i];
+
+		appendStringInfo(&out, "%s $%d%s AS %s", i == 0 ? "" : ",", i + 1,
+						 feature_collate(column->typid, column->collation), quote_identifier(column->name));
 	}
 	appendStringInfoString(&out, ") AS s");
 	at->row_plan = prepare(at, out.data, CURSOR_OPT_GENERIC_PLAN);

@@ -14,6 +14,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/comment.h"
+#include "executor/executor.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -22,11 +23,11 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/plancache.h"
 #include "utils/varlena.h"
 
 #include "compat.h"
 #include "features/create.h"
+#include "features/direct.h"
 
 #define REPEAT_SAMPLE		100000	/* rows in which repeated dates are looked for */
 #define REPEAT_CANDIDATES	10	/* columns that may tell groups */
@@ -302,43 +303,24 @@ place_view(Creation *c)
 				 errhint("Give the feature set, which is the name of its view, another name.")));
 }
 
-/* Execute a statement of the caller's own. */
-static void
-execute_utility(const char *sql)
-{
-	int			result = SPI_execute(sql, false, 0);
-
-	if (result != SPI_OK_UTILITY)
-		elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(result));
-}
-
 /* "(city text, month date, …)": what a query gives, as a list of column definitions. */
 static char *
 column_definitions(const char *sql)
 {
-	SPIPlanPtr	plan = SPI_prepare(sql, 0, NULL);
-	TupleDesc	desc;
+	TupleDesc	desc = ExecCleanTypeFromTL(direct_analyze(sql)->targetList);
 	StringInfoData out;
 
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	desc = ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->resultDesc;
 	initStringInfo(&out);
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(desc, i);
 
-		appendStringInfo(&out, "%s%s %s", i == 0 ? "(" : ", ", quote_identifier(NameStr(attribute->attname)),
+		appendStringInfo(&out, "%s%s %s%s", i == 0 ? "(" : ", ", quote_identifier(NameStr(attribute->attname)),
 						 format_type_extended(attribute->atttypid, attribute->atttypmod,
-											  FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
-		if (OidIsValid(attribute->attcollation) &&
-			attribute->attcollation != get_typcollation(attribute->atttypid))
-			appendStringInfo(&out, " COLLATE %s",
-							 DatumGetCString(DirectFunctionCall1(regcollationout,
-																 ObjectIdGetDatum(attribute->attcollation))));
+											  FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY),
+						 feature_collate(attribute->atttypid, attribute->attcollation));
 	}
 	appendStringInfoChar(&out, ')');
-	SPI_freeplan(plan);
 	return out.data;
 }
 
@@ -425,20 +407,19 @@ make_view(Creation *c, bool materialized)
 
 	feature_fitted_columns(set, &numbers, &categories);
 	fit_keep(c->fit, numbers, categories);
-	SPI_connect();
 	if (materialized)
 	{
 		char	   *name = feature_fit_name(psprintf("%s_materialized", c->view));
 
 		data = quote_qualified_identifier(c->schema, name);
-		execute_utility(psprintf("CREATE MATERIALIZED VIEW %s AS\n%s\nWITH NO DATA", data, materialized_sql(c)));
+		feature_execute(psprintf("CREATE MATERIALIZED VIEW %s AS\n%s\nWITH NO DATA", data, materialized_sql(c)));
 		set->materialized_view = made_relation(c, name);
 		comment_view(c, set->materialized_view);
 		/* readers need no right to the relation, whose rows these no longer are */
-		execute_utility(psprintf("CREATE VIEW %s AS SELECT * FROM %s", view, data));
+		feature_execute(psprintf("CREATE VIEW %s AS SELECT * FROM %s", view, data));
 	}
 	else
-		execute_utility(psprintf("CREATE VIEW %s WITH (security_invoker = true) AS\n%s", view, feature_view_sql(set)));
+		feature_execute(psprintf("CREATE VIEW %s WITH (security_invoker = true) AS\n%s", view, feature_view_sql(set)));
 	set->view = made_relation(c, c->view);
 	comment_view(c, set->view);
 
@@ -447,15 +428,13 @@ make_view(Creation *c, bool materialized)
 	CommandCounterIncrement();
 	if (materialized)
 	{
-		execute_utility(psprintf("REFRESH MATERIALIZED VIEW %s", data));
+		feature_execute(psprintf("REFRESH MATERIALIZED VIEW %s", data));
 		index = materialized_index(set, data);
 		if (index != NULL)
-			execute_utility(index);
+			feature_execute(index);
+		if (!set->order_unique)
+			creation_note(c, psprintf("%s has no key, so the materialized view cannot be refreshed CONCURRENTLY", set->relation));
 	}
-	SPI_finish();
-	/* not before: it would be made in memory of SPI's */
-	if (materialized && !set->order_unique)
-		creation_note(c, psprintf("%s has no key, so the materialized view cannot be refreshed CONCURRENTLY", set->relation));
 }
 
 /* ---- the call ----------------------------------------------------------------------------- */

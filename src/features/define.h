@@ -82,10 +82,18 @@ extern char *feature_fit_name(char *name);
 /* Columns that tell the relation's rows apart: its primary key, else another one; NIL: it has none. */
 extern List *feature_relation_key(Relation relation);
 
+/* ---- sets.c ---- */
+
+/* Execute a utility statement as the caller. */
+extern void feature_execute(const char *sql);
+
 /* ---- view.c ---- */
 
 /* A column of the relation under its alias: s.city */
 extern char *feature_column(const char *name);
+
+/* ' COLLATE pg_catalog."C"' where the collation is not that of the type, else "". */
+extern char *feature_collate(Oid typid, Oid collation);
 
 /* "PARTITION BY s.city ORDER BY s.month, s.row_id" */
 extern char *feature_order(const FeatureSet *set);

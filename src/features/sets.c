@@ -50,9 +50,8 @@ echolon_feature_summary(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* Execute a statement as the caller. */
-static void
-execute_as_caller(const char *sql)
+void
+feature_execute(const char *sql)
 {
 	SPI_connect();
 	if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY)
@@ -93,7 +92,7 @@ echolon_refresh_features(PG_FUNCTION_ARGS)
 	feature_store_touch(set->id, fit->rows);
 	CommandCounterIncrement();
 	if (OidIsValid(set->materialized_view))
-		execute_as_caller(psprintf("REFRESH MATERIALIZED VIEW %s", relation_name(set->materialized_view)));
+		feature_execute(psprintf("REFRESH MATERIALIZED VIEW %s", relation_name(set->materialized_view)));
 	ereport(NOTICE,
 			(errmsg("%s: %s%llu rows fitted", set->name,
 					OidIsValid(set->materialized_view) ? "materialized again, " : "",
@@ -114,9 +113,9 @@ echolon_drop_features(PG_FUNCTION_ARGS)
 	PreventCommandDuringRecovery("echolon_drop_features()");
 	set = feature_set_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	if (OidIsValid(set->view))
-		execute_as_caller(psprintf("DROP VIEW %s", relation_name(set->view)));
+		feature_execute(psprintf("DROP VIEW %s", relation_name(set->view)));
 	if (OidIsValid(set->materialized_view))
-		execute_as_caller(psprintf("DROP MATERIALIZED VIEW %s", relation_name(set->materialized_view)));
+		feature_execute(psprintf("DROP MATERIALIZED VIEW %s", relation_name(set->materialized_view)));
 	feature_store_delete(set->id);
 	PG_RETURN_INT32(set->nfeatures);
 }

@@ -20,12 +20,14 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_extension.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "features/define.h"
 
@@ -65,6 +67,25 @@ char *
 feature_column(const char *name)
 {
 	return psprintf("s.%s", quote_identifier(name));
+}
+
+char *
+feature_collate(Oid typid, Oid collation)
+{
+	HeapTuple	tuple;
+	Form_pg_collation form;
+	char	   *clause;
+
+	if (!OidIsValid(collation) || collation == get_typcollation(typid))
+		return pstrdup("");
+	tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for collation %u", collation);
+	form = (Form_pg_collation) GETSTRUCT(tuple);
+	clause = psprintf(" COLLATE %s", quote_qualified_identifier(get_namespace_name(form->collnamespace),
+																NameStr(form->collname)));
+	ReleaseSysCache(tuple);
+	return clause;
 }
 
 char *
