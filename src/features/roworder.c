@@ -237,6 +237,8 @@ groups_grow(GroupTable *groups)
 	{
 		uint32		slot = groups->entries[i].hash & groups->mask;
 
+		if (i % CHECK_ROWS == 0)
+			CHECK_FOR_INTERRUPTS();
 		while (groups->slots[slot] != 0)
 			slot = (slot + 1) & groups->mask;
 		groups->slots[slot] = i + 1;

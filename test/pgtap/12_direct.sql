@@ -136,6 +136,14 @@ SELECT is(pg_temp.differing_new(t || '_f', t, 37), 0::bigint, 'new rows: ' || t)
 SELECT is((SELECT count(*) FROM no_key_f AS v JOIN no_key AS input USING (id) WHERE id > 40 AND id % 11 = 0 AND echolon_features_at('no_key_f', input, NULL::no_key_f)::text IS DISTINCT FROM v::text), 0::bigint, 'one row: no key');
 DO $$ BEGIN PERFORM echolon_drop_features(feature_set) FROM echolon.feature_sets; END $$;
 
+-- times so far apart that they leave no room for the groups in one word of the sort
+CREATE TABLE ages AS SELECT i AS id, i % 5 AS grp, CASE WHEN i % 3 = 0 THEN timestamp '4713-01-02 00:00 BC' WHEN i % 3 = 1 THEN timestamp '294276-12-31 23:59' ELSE timestamp '2024-01-01' END
+	+ (i * 7919 % 100) * interval '1 second' * CASE WHEN i % 3 = 1 THEN -1 ELSE 1 END AS at, i::float8 AS x FROM generate_series(1, 600) AS i;
+ALTER TABLE ages ADD PRIMARY KEY (id);
+SELECT ok(pg_temp.make('ages_f', 'ages', $$'at', '{x}', '{}', '{grp}', families => '{rolling,period}', rolling_windows => '{3,1 hour}'$$) > 5, 'times of all ages');
+SELECT is(pg_temp.differing('ages_f'), 0::bigint, 'direct: times of all ages');
+SELECT is(pg_temp.differing_at('ages_f', 'ages', 11), 0::bigint, 'one row: times of all ages');
+
 -- ---- every family, statistic and option; dates of all kinds
 SELECT ok(pg_temp.make('every', 'base', $$'day', '{x,n,small,big}', '{grp,cat,kind,flag}', '{grp}', rolling_windows => '{7,7 days,1 month}',
 	statistics => '{count,sum,mean,stddev,variance,min,max,first,last,median,slope,zscore}', lags => '{1,7}', min_periods => 2, ewma_spans => '{7}',
