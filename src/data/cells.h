@@ -1,6 +1,7 @@
 /*
  * cells.h
- *		Rows as they arrive, before their order is known.  Of the data room only.
+ *		Rows as they arrive, before their order is known.  Of the data room, and of the direct path
+ *		of feature sets.
  *
  * Rows will be moved into an order that is random to the memory.  Moved column by
  * column, each 8 bytes would cost a cache line; moved row by row they would need

@@ -134,26 +134,22 @@ call_lookup(AtCall *call, FunctionCallInfo fcinfo, const char *name)
 {
 	LookupStamp stamp;
 	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext own,
-				next;
-	FeatureSet *found;
+	MemoryContext next;
+	StoredSet	stored;
 	AtSet	   *at;
 
 	lookup_stamp(&stamp);
 	if (call->at != NULL && lookup_same(&call->stamp, &stamp) && strcmp(call->name, name) == 0)
 		return;
 
-	own = AllocSetContextCreate(caller, "echolon features of a row", ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(own);
-	found = feature_set_find(name);
-	MemoryContextSwitchTo(caller);
-	if (!OidIsValid(found->relid))
+	stored_set_use(name, &stored);
+	if (!OidIsValid(stored.relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("the relation %s of feature set \"%s\" does not exist", found->relation, name)));
+				 errmsg("the relation %s of feature set \"%s\" does not exist", stored.relation, name)));
 
 	next = AllocSetContextCreate(caller, "echolon features at", ALLOCSET_SMALL_SIZES);
-	at = at_set_get(found, own, next);
+	at = at_set_get(&stored, next);
 	if (at == call->at && call->identifier ==
 		assign_record_type_identifier(call->desc->tdtypeid, call->desc->tdtypmod))
 		MemoryContextDelete(next);

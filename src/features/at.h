@@ -11,6 +11,7 @@
 #include "nodes/params.h"
 
 #include "features/direct.h"
+#include "features/stored.h"
 
 /* A column of the relation that is looked at. */
 typedef struct AtColumn
@@ -95,11 +96,8 @@ typedef struct AtRow
 
 /* ---- at_set.c ------------------------------------------------------------------ */
 
-/*
- * What a set needs, as long as the session keeps it; pinned until context is reset or deleted.
- * found lies in own, which it takes over or deletes.
- */
-extern AtSet *at_set_get(FeatureSet *found, MemoryContext own, MemoryContext context);
+/* What a set that is there needs, as the session keeps it; pinned until context is reset or deleted. */
+extern AtSet *at_set_get(const StoredSet *stored, MemoryContext context);
 
 /* The place of a column in columns; -1: it is not looked at. */
 extern int	at_column(const AtSet *at, const char *name);

@@ -2,8 +2,8 @@
  * at_set.c
  *		What the features of one row need of their set: columns, terms, prepared queries.
  *
- * It is kept in the session's cache under the set's number and a digest of its definition, so
- * that a call costs no planning.  All queries are executed as the caller and have
+ * It is kept in the session's cache under the set's number, so that a call neither expands a definition nor
+ * plans a query.  All queries are executed as the caller and have
  * all columns of the row as their parameters; PostgreSQL plans them again by itself when something they
  * depend on changes.
  */
@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/typcache.h"
+#include "utils/uuid.h"
 
 #include "compat.h"
 #include "features/at.h"
@@ -248,46 +249,37 @@ at_set_create(FeatureSet *set)
 }
 
 /*
- * A digest of all that a set is, and of its relation as it is now: queries name the relation and its columns,
- * and expect their types.  The number of the relation's row type is another one in this session
- * whenever the relation was altered.
+ * The digest is of all that a set is, and of its relation as it is now: queries name the relation and its
+ * columns, and expect their types.  The number of the relation's row type is another one in this
+ * session whenever the relation was altered.  A definition never changes under the set's number.
  */
-static void
-set_digest(const FeatureSet *set, uint8 *digest)
+AtSet *
+at_set_get(const StoredSet *stored, MemoryContext context)
 {
-	Oid			type = get_rel_type_id(set->relid);
+	Oid			type = get_rel_type_id(stored->relid);
 	uint64		version = OidIsValid(type) ? assign_record_type_identifier(type, -1) : 0;
-	uint64		words[2];
+	uint64		digest[2];
+	AtSet	   *at;
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext own;
 
 	for (int i = 0; i < 2; i++)
 	{
-		words[i] = hash_bytes(set->definition, VARSIZE(set->definition), i);
-		words[i] = hash_pair(words[i], (uint64) set->view << 32 | set->relid);
-		words[i] = hash_pair(words[i], version);
-		words[i] = hash_pair(words[i], hash_bytes(set->name, strlen(set->name), i));
-		words[i] = hash_pair(words[i], hash_bytes(set->relation, strlen(set->relation), i));
+		digest[i] = hash_pair(hash_bytes(stored->fit.data, UUID_LEN, i),
+							  (uint64) stored->view << 32 | stored->relid);
+		digest[i] = hash_pair(digest[i], version);
+		digest[i] = hash_pair(digest[i], hash_bytes(stored->name, strlen(stored->name), i));
+		digest[i] = hash_pair(digest[i], hash_bytes(stored->relation, strlen(stored->relation), i));
 	}
-	memcpy(digest, words, sizeof(words));
-}
-
-AtSet *
-at_set_get(FeatureSet *found, MemoryContext own, MemoryContext context)
-{
-	uint8		digest[16];
-	AtSet	   *at;
-	MemoryContext caller;
-
-	set_digest(found, digest);
-	at = cache_find(CACHE_FEATURES, found->id, digest, context);
+	at = cache_find(CACHE_FEATURES, stored->id, (uint8 *) digest, context);
 	if (at != NULL)
-	{
-		MemoryContextDelete(own);
 		return at;
-	}
-	caller = MemoryContextSwitchTo(own);
-	at = at_set_create(found);
+
+	own = AllocSetContextCreate(caller, "echolon features of a row", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(own);
+	at = at_set_create(feature_set_find(stored->name));
 	MemoryContextSwitchTo(caller);
-	cache_keep(CACHE_FEATURES, found->id, digest, at, own, context);
+	cache_keep(CACHE_FEATURES, stored->id, (uint8 *) digest, at, own, context);
 	return at;
 }
 

@@ -7,7 +7,9 @@
  *		sets.c		echolon_create_features, _feature_summary, _refresh_features, _drop_features
  *		store.c		feature_set_store and feature_fit_store, and who may use them
  *		fit.c		what is learned from the rows; encoders.c, the functions that use it
- *		direct.c	the direct path: a relation sorted and computed without the view's windows
+ *		direct.c	the direct path: a relation sorted and computed without the view's windows;
+ *					rowstore.c, roworder.c, bydate.c are its parts
+ *		at.c		the features of one row; at_set.c, at_history.c are its parts
  */
 #ifndef ECHOLON_FEATURE_H
 #define ECHOLON_FEATURE_H
@@ -173,9 +175,9 @@ extern char *feature_function(const char *name);
 /* ---- direct.c ----------------------------------------------------------------- */
 
 /*
- * relation_scan of a set's view without its windows: reads the relation once, sorts by
- * (group, date, order_by), computes all windows in one pass.  Same rows, same bits, in the order of
- * groups and time.  columns: of char *, names of the view's columns.
+ * relation_scan of a set's view without its windows: reads the relation once as the caller, sorts by
+ * (group, date, order_by), computes all windows in one pass.  Same rows, same bits, in any order.
+ * columns: of char *, names of the view's columns; nothing is read that they don't need.
  */
 extern uint64 feature_scan(const FeatureSet *set, List *columns, RelationRow row, void *arg);
 
