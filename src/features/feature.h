@@ -8,7 +8,7 @@
  *		store.c		feature_set_store and feature_fit_store, and who may use them
  *		fit.c		what is learned from the rows; encoders.c, the functions that use it
  *		direct.c	the direct path: a relation sorted and computed without the view's windows;
- *					rowstore.c, roworder.c, bydate.c are its parts
+ *					rowstore.c, roworder.c, bydate.c and direct_view.c are its parts
  *		at.c		the features of one row; at_set.c, at_history.c are its parts
  */
 #ifndef ECHOLON_FEATURE_H
