@@ -57,7 +57,7 @@ columns_exist(const FeatureSet *set)
 	return true;
 }
 
-/* Has the view the set's columns, by these names? */
+/* Has the view the set's columns, by their names, and the relation's own by its types? */
 static bool
 view_has_columns(const FeatureSet *set, TupleDesc desc)
 {
@@ -67,10 +67,15 @@ view_has_columns(const FeatureSet *set, TupleDesc desc)
 		return false;
 	for (int i = 0; i < desc->natts; i++)
 	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
 		const char *name = i < ncolumns ? list_nth(set->columns, i) :
 			set->features[i - ncolumns].name;
 
-		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) != 0)
+		if (strcmp(NameStr(attribute->attname), name) != 0)
+			return false;
+		/* a column that has come to another one's name may have a type the set's SQL has no use for */
+		if (i < ncolumns &&
+			get_atttype(set->relid, get_attnum(set->relid, name)) != attribute->atttypid)
 			return false;
 	}
 	return true;

@@ -339,6 +339,10 @@ ALTER VIEW computed SET (security_invoker = true);
 SELECT is(pg_temp.reader_learned(), 'permission denied for table base', 'which are gone again');
 ALTER TABLE base RENAME COLUMN small TO smaller;
 SELECT is(pg_temp.learned('computed'), digest, 'a column of the relation has another name: the view is read') FROM first;
+ALTER TABLE base RENAME COLUMN x TO z;
+ALTER TABLE base RENAME COLUMN smaller TO small;
+ALTER TABLE base ADD COLUMN x text;
+SELECT is(pg_temp.learned('computed'), digest, 'another column, of another type, has taken its name') FROM first;
 
 SELECT * FROM finish();
 ROLLBACK;
