@@ -1,6 +1,6 @@
 /*
  * define.h
- *		The parameters a feature set is made of.  Of define.c, expand.c and sets.c.
+ *		The parameters a feature set is made of, and what the files of feature sets share.
  */
 #ifndef ECHOLON_DEFINE_H
 #define ECHOLON_DEFINE_H

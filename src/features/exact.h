@@ -123,17 +123,11 @@ exact_put_product(ExactSum *sum, uint64_t mantissa, uint64_t factor, int positio
 	exact_put(sum, position >> 6, words, 3, negative);
 }
 
-/* sum + x and sum - x; x is finite. */
+/* sum + x; x is finite. */
 static inline void
 exact_add(ExactSum *sum, double x)
 {
 	exact_put_number(sum, exact_split(x), false);
-}
-
-static inline void
-exact_subtract(ExactSum *sum, double x)
-{
-	exact_put_number(sum, exact_split(x), true);
 }
 
 /* sum + a b and sum - a b, of the exact product; a and b are finite. */

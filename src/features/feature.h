@@ -2,14 +2,19 @@
  * feature.h
  *		What a feature set is: its parameters, the features they expand to, where it is stored.
  *
- *		define.c	parameters of echolon_create_features -> FeatureSet -> jsonb and back; the features
- *		view.c		the SQL of the view
- *		sets.c		echolon_create_features, _feature_summary, _refresh_features, _drop_features
- *		store.c		feature_set_store and feature_fit_store, and who may use them
- *		fit.c		what is learned from the rows; encoders.c, the functions that use it
- *		direct.c	the direct path: a relation sorted and computed without the view's windows;
- *					rowstore.c, roworder.c, bydate.c and direct_view.c are its parts
- *		at.c		the features of one row; at_set.c, at_history.c are its parts
+ *		resolve.c		arguments of echolon_create_features -> parameters (create.h, define.h)
+ *		create.c		the call: parameters -> fit -> view; sets.c: summary, refresh, drop
+ *		parameters.c	what echolon_parameters() says of them
+ *		define.c		parameters -> jsonb and back -> FeatureSet
+ *		expand.c		parameters -> features: names, expressions, sources
+ *		view.c			the SQL of the view
+ *		store.c			feature_set_store, and who may use a set (stored.h)
+ *		fit.c			what is learned from the rows (fit.h), distribution.c: asked, fit_store.c: stored
+ *		encoders.c		the SQL functions that use what was learned
+ *		direct.c		the view's rows without its windows (direct.h), kept and sorted by rowstore.c, roworder.c
+ *						and bydate.c (rowstore.h)
+ *		direct_view.c	whether direct.c may stand for the view
+ *		at.c			the view's row of one row of the relation; at_set.c, at_history.c (at.h)
  */
 #ifndef ECHOLON_FEATURE_H
 #define ECHOLON_FEATURE_H
