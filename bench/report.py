@@ -49,7 +49,7 @@ def lines(row):
             yield (contender.name, "failed", "", *first, "")
         else:
             runs = contender.seconds
-            away = "" if contender is row.contenders[0] else f"{contender.difference:.0e}"
+            away = "" if contender is row.contenders[0] or contender.result is None else f"{contender.difference:.0e}"
             yield (contender.name, milliseconds(contender.median), f"{milliseconds(min(runs))} to {milliseconds(max(runs))}", *first, away)
         for other in more:
             yield ("", "", "", *other, "")
