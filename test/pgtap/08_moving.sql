@@ -15,7 +15,7 @@ UPDATE series SET s = CASE WHEN i % 100 BETWEEN 20 AND 26 THEN NULL WHEN i % 97 
 ANALYZE series;
 
 CREATE FUNCTION pg_temp.near(a float8, b float8) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
-	SELECT a IS NOT DISTINCT FROM b OR abs(a - b) <= 1e-9 * greatest(abs(a), abs(b))
+	SELECT a IS NOT DISTINCT FROM b OR coalesce(abs(a - b) <= 1e-9 * greatest(abs(a), abs(b)), false)
 $$;
 
 -- What PostgreSQL's plain aggregates say of the values of a frame, in its order.
@@ -49,10 +49,10 @@ BEGIN
 	RETURN QUERY EXECUTE format($q$
 		SELECT s.i || ': ' || f || ' and not ' || o FROM (
 			SELECT i, echolon_rolling_features(%1$s) OVER w AS f, array_agg(%1$s::float8) OVER w AS vs FROM series WINDOW w AS (%2$s)) AS s, pg_temp.oracle(vs) AS o
-		WHERE (f).count <> (o).count OR NOT (pg_temp.near((f).mean, (o).mean) AND pg_temp.near((f).stddev, (o).stddev) AND pg_temp.near((f).variance, (o).variance)
+		WHERE ((f).count = (o).count AND pg_temp.near((f).mean, (o).mean) AND pg_temp.near((f).stddev, (o).stddev) AND pg_temp.near((f).variance, (o).variance)
 			AND (f).min IS NOT DISTINCT FROM (o).min AND (f).max IS NOT DISTINCT FROM (o).max AND pg_temp.near((f).sum, (o).sum)
 			AND (f).first IS NOT DISTINCT FROM (o).first AND (f).last IS NOT DISTINCT FROM (o).last AND pg_temp.near((f).median, (o).median)
-			AND (pg_temp.near((f).slope, (o).slope) OR abs((f).slope - (o).slope) < 1e-12) AND (pg_temp.near((f).zscore, (o).zscore) OR abs((f).zscore - (o).zscore) < 1e-12)) ORDER BY s.i$q$, col, frame);
+			AND (pg_temp.near((f).slope, (o).slope) OR abs((f).slope - (o).slope) < 1e-12) AND (pg_temp.near((f).zscore, (o).zscore) OR abs((f).zscore - (o).zscore) < 1e-12)) IS NOT TRUE ORDER BY s.i$q$, col, frame);
 END
 $$;
 SELECT is((SELECT min(d) FROM pg_temp.differing('v', frame) AS d), NULL, 'as PostgreSQL''s aggregates: ' || frame) FROM frame;
@@ -69,7 +69,7 @@ BEGIN
 			SELECT i, echolon_rolling_features(%1$s) OVER w AS f, echolon_rolling_features(%1$s::float8) OVER w AS of_float, ROW(echolon_rolling_mean(%1$s) OVER w, echolon_rolling_stddev(%1$s) OVER w, echolon_rolling_variance(%1$s) OVER w,
 				echolon_rolling_min(%1$s) OVER w, echolon_rolling_max(%1$s) OVER w, echolon_rolling_sum(%1$s) OVER w, echolon_rolling_median(%1$s) OVER w, echolon_rolling_slope(%1$s) OVER w) AS light
 			FROM series WINDOW w AS (%2$s)) AS s
-		WHERE light::text <> ROW((f).mean, (f).stddev, (f).variance, (f).min, (f).max, (f).sum, (f).median, (f).slope)::text OR f::text <> of_float::text ORDER BY s.i$q$, col, frame);
+		WHERE light::text <> ROW((f).mean, (f).stddev, (f).variance, (f).min, (f).max, (f).sum, (f).median, (f).slope)::text OR f::text IS DISTINCT FROM of_float::text ORDER BY s.i$q$, col, frame);
 END
 $$;
 SELECT is((SELECT min(d) FROM pg_temp.light(c, frame) AS d), NULL, 'one by one, ' || c || ': ' || frame) FROM frame, unnest('{n,s}'::text[]) AS c;
@@ -92,8 +92,8 @@ CREATE TEMP TABLE grouped AS SELECT g, (pg_temp.oracle(array_agg(v ORDER BY i)))
 CREATE FUNCTION pg_temp.groups_differing() RETURNS bigint LANGUAGE sql AS $$
 	SELECT count(*) FROM (SELECT i % 70 AS g, echolon_rolling_features(v ORDER BY i) AS f, echolon_rolling_sum(n) AS n, echolon_rolling_median(v) AS median, echolon_rolling_max(v) AS max, echolon_rolling_mean(v) FILTER (WHERE i > 300) AS mean,
 			avg(v) FILTER (WHERE i > 300) AS avg, sum(n) AS exact FROM series GROUP BY 1) AS s JOIN grouped AS o USING (g)
-	WHERE NOT (pg_temp.near((f).sum, o.sum) AND pg_temp.near((f).stddev, o.stddev) AND (f).min = o.min AND (f).max = o.max AND s.max = o.max AND pg_temp.near((f).median, o.median) AND (f).median = s.median
-		AND pg_temp.near((f).slope, o.slope) AND (f).first = o.first AND (f).count = o.count AND pg_temp.near(s.mean, avg) AND pg_temp.near(s.n, exact::float8))
+	WHERE (pg_temp.near((f).sum, o.sum) AND pg_temp.near((f).stddev, o.stddev) AND (f).min = o.min AND (f).max = o.max AND s.max = o.max AND pg_temp.near((f).median, o.median) AND (f).median = s.median
+		AND pg_temp.near((f).slope, o.slope) AND (f).first = o.first AND (f).count = o.count AND pg_temp.near(s.mean, avg) AND pg_temp.near(s.n, exact::float8)) IS NOT TRUE
 $$;
 SELECT is(pg_temp.groups_differing(), 0::bigint, 'groups');
 SET LOCAL enable_hashagg = off;
