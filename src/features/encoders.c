@@ -189,7 +189,8 @@ echolon_frequency(PG_FUNCTION_ARGS)
 	EncoderState *state = encoder_state(fcinfo, true);
 	const Level *level = encoder_level(fcinfo, state);
 
-	if (level == NULL)
+	/* a level that is gone stays for its code, with no rows; of all rows there may be none */
+	if (level == NULL || level->count == 0)
 		PG_RETURN_FLOAT8(0);
 	PG_RETURN_FLOAT8((double) level->count / (double) state->levels->n);
 }
