@@ -29,7 +29,7 @@ CREATE FUNCTION pg_temp.stats(model text, feature int, OUT count bigint, OUT mis
 $$;
 -- Are they the same to 1e-9?
 CREATE FUNCTION pg_temp.near(a float8[], b float8[]) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
-	SELECT cardinality(a) = cardinality(b) AND bool_and(abs(x - y) <= 1e-9 * greatest(1, abs(y))) FROM unnest(a, b) AS u (x, y)
+	SELECT cardinality(a) = cardinality(b) AND bool_and((abs(x - y) <= 1e-9 * greatest(1, abs(y))) IS TRUE) FROM unnest(a, b) AS u (x, y)
 $$;
 SELECT is(pg_temp.f8('\x182d4454fb210940', 0), pi(), 'bytes are read as PostgreSQL reads them'), is(pg_temp.f8('\x000000000000e0bf', 0), -0.5::float8, 'also below zero');
 
