@@ -163,7 +163,7 @@ feature_params_write(const FeatureParams *params)
 /* ---- reading -------------------------------------------------------------------- */
 
 /* Raise that a stored definition is not what was written. */
-static void
+static _Noreturn void
 definition_damaged(const char *key)
 {
 	ereport(ERROR,
@@ -265,9 +265,12 @@ feature_params_read(Jsonb *definition)
 	for (int i = 0; i < params->nweights; i++)
 		params->engagement_weights[i] =
 			read_number(getIthJsonbValueFromContainer(weights->val.binary.data, i), WEIGHTS_KEY);
-	if (list_length(params->churn_days) != 2 || list_length(params->levels) % 2 != 0 ||
-		(params->nweights != 0 && params->nweights != list_length(params->engagement_columns)))
+	if (params->nweights != 0 && params->nweights != list_length(params->engagement_columns))
+		definition_damaged(WEIGHTS_KEY);
+	if (list_length(params->churn_days) != 2)
 		definition_damaged("churn_days");
+	if (list_length(params->levels) % 2 != 0)
+		definition_damaged("levels");
 	return params;
 }
 
