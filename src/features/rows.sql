@@ -226,7 +226,7 @@ COMMENT ON FUNCTION echolon_is_month_end(timestamptz, text) IS
 CREATE FUNCTION echolon_month_sin(at date) RETURNS double precision
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'echolon_month_sin_date';
 COMMENT ON FUNCTION echolon_month_sin(date) IS
-'Sine of a dates month on the circle of the year, sin(2 * pi * (month - 1) / 12): with echolon_month_cos, December is next to January. NULL of an infinite date';
+'Sine of a date''s month on the circle of the year, sin(2 * pi * (month - 1) / 12): with echolon_month_cos, December is next to January. NULL of an infinite date';
 
 CREATE FUNCTION echolon_month_sin(at timestamp) RETURNS double precision
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'echolon_month_sin_timestamp';
@@ -246,7 +246,7 @@ COMMENT ON FUNCTION echolon_month_sin(timestamptz, text) IS
 CREATE FUNCTION echolon_month_cos(at date) RETURNS double precision
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'echolon_month_cos_date';
 COMMENT ON FUNCTION echolon_month_cos(date) IS
-'Cosine of a dates month on the circle of the year, cos(2 * pi * (month - 1) / 12); see echolon_month_sin. NULL of an infinite date';
+'Cosine of a date''s month on the circle of the year, cos(2 * pi * (month - 1) / 12); see echolon_month_sin. NULL of an infinite date';
 
 CREATE FUNCTION echolon_month_cos(at timestamp) RETURNS double precision
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'echolon_month_cos_timestamp';
@@ -266,7 +266,7 @@ COMMENT ON FUNCTION echolon_month_cos(timestamptz, text) IS
 CREATE FUNCTION echolon_day_of_week_sin(at date) RETURNS double precision
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'echolon_day_of_week_sin_date';
 COMMENT ON FUNCTION echolon_day_of_week_sin(date) IS
-'Sine of a dates day on the circle of the week, sin(2 * pi * day_of_week / 7), Monday 0: with echolon_day_of_week_cos, Sunday is next to Monday. NULL of an infinite date';
+'Sine of a date''s day on the circle of the week, sin(2 * pi * day_of_week / 7), Monday 0: with echolon_day_of_week_cos, Sunday is next to Monday. NULL of an infinite date';
 
 CREATE FUNCTION echolon_day_of_week_sin(at timestamp) RETURNS double precision
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'echolon_day_of_week_sin_timestamp';
@@ -286,7 +286,7 @@ COMMENT ON FUNCTION echolon_day_of_week_sin(timestamptz, text) IS
 CREATE FUNCTION echolon_day_of_week_cos(at date) RETURNS double precision
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'echolon_day_of_week_cos_date';
 COMMENT ON FUNCTION echolon_day_of_week_cos(date) IS
-'Cosine of a dates day on the circle of the week, cos(2 * pi * day_of_week / 7), Monday 0; see echolon_day_of_week_sin. NULL of an infinite date';
+'Cosine of a date''s day on the circle of the week, cos(2 * pi * day_of_week / 7), Monday 0; see echolon_day_of_week_sin. NULL of an infinite date';
 
 CREATE FUNCTION echolon_day_of_week_cos(at timestamp) RETURNS double precision
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'echolon_day_of_week_cos_timestamp';
