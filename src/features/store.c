@@ -342,6 +342,21 @@ value_relation(Oid relid, StoreValue *name, StoreValue *stamp)
 	*stamp = value_text(OidIsValid(relid) ? stamp_make(STAMP_RELATION, relid) : NULL);
 }
 
+/*
+ * Take a set with what it has fitted out of the tables, within store_begin_write.  A fit is written with an
+ * update of its set, so a snapshot that would miss a newer fit fails on the set.
+ */
+static void
+delete_set(int64 id)
+{
+	StoreValue	value = value_int8(id);
+
+	store_execute("DELETE FROM echolon.feature_set_store WHERE id OPERATOR(pg_catalog.=) $1",
+				  1, &value);
+	(void) store_execute_any("DELETE FROM echolon.feature_fit_store"
+							 " WHERE set_id OPERATOR(pg_catalog.=) $1", 1, &value);
+}
+
 int64
 feature_store_add(const FeatureSet *set, Oid view, Oid materialized, uint64 rows_fitted)
 {
@@ -380,12 +395,7 @@ feature_store_add(const FeatureSet *set, Oid view, Oid materialized, uint64 rows
 
 	before = store_begin_write();
 	if (replaces)
-	{
-		StoreValue	stale = value_int8(older.id);
-
-		store_execute("DELETE FROM echolon.feature_set_store WHERE id OPERATOR(pg_catalog.=) $1",
-					  1, &stale);
-	}
+		delete_set(older.id);
 	store_execute("INSERT INTO echolon.feature_set_store"
 				  " (name, view, view_stamp, materialized_view, materialized_stamp, relation,"
 				  " relation_stamp, date_column, columns, definition, fit, temporal, rolling,"
@@ -467,11 +477,9 @@ feature_store_touch(int64 id, uint64 rows_fitted)
 void
 feature_store_delete(int64 id)
 {
-	StoreValue	value = value_int8(id);
 	StoreUser	before = store_begin_write();
 
-	store_execute("DELETE FROM echolon.feature_set_store WHERE id OPERATOR(pg_catalog.=) $1",
-				  1, &value);
+	delete_set(id);
 	store_end_write(before);
 }
 

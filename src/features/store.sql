@@ -4,7 +4,8 @@
  * As for models: no grants, no row security, C code checks the right and then reads or
  * writes (src/features/store.c).  The right to a set is the right to its view.  Relations are
  * stored as text with a stamp beside it (src/model/table.h), so that a dump can be restored in
- * any order and a view that was dropped and made anew gets nothing of the old one's.
+ * any order and a view that was dropped and made anew gets nothing of the old one's.  Why there are no
+ * foreign keys is told there as well.
  */
 CREATE TABLE echolon.feature_set_store (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -61,7 +62,7 @@ COMMENT ON COLUMN echolon.feature_set_store.created_by IS 'Name of the role that
 COMMENT ON COLUMN echolon.feature_set_store.refreshed_at IS 'When it was fitted last';
 
 CREATE TABLE echolon.feature_fit_store (
-	set_id bigint NOT NULL REFERENCES echolon.feature_set_store (id) ON DELETE CASCADE,
+	set_id bigint NOT NULL,
 	kind text COLLATE "C" NOT NULL
 		CHECK (kind OPERATOR(pg_catalog.=) ANY (ARRAY['number', 'category']::pg_catalog.text[])),
 	column_name text COLLATE "C" NOT NULL,

@@ -6,6 +6,9 @@
  * views.  References to roles, relations and columns are text, so that a dump
  * can be restored where they are missing; a role's name has a stamp beside it (see
  * src/model/rights.c).  Names are compared byte by byte, COLLATE "C".
+ *
+ * No foreign keys: an extension's constraints are there before its rows are restored, and
+ * pg_restore --jobs loads tables in any order.  Who deletes a model deletes all of it.
  */
 CREATE TABLE echolon.model_store (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -31,7 +34,7 @@ COMMENT ON COLUMN echolon.model_store.created_at IS 'When its first version was 
 
 CREATE TABLE echolon.version_store (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	model_id bigint NOT NULL REFERENCES echolon.model_store (id) ON DELETE CASCADE,
+	model_id bigint NOT NULL,
 	version integer NOT NULL CHECK (version OPERATOR(pg_catalog.>) 0),
 	active boolean NOT NULL,
 	algorithm text COLLATE "C" NOT NULL,
@@ -81,7 +84,7 @@ COMMENT ON COLUMN echolon.version_store.trained_at IS 'When it was stored';
 COMMENT ON COLUMN echolon.version_store.trained_by IS 'Name of the role that trained it';
 
 CREATE TABLE echolon.chunk_store (
-	version_id bigint NOT NULL REFERENCES echolon.version_store (id) ON DELETE CASCADE,
+	version_id bigint NOT NULL,
 	chunk integer NOT NULL CHECK (chunk OPERATOR(pg_catalog.>=) 0),
 	bytes bytea NOT NULL,
 	PRIMARY KEY (version_id, chunk)
@@ -94,7 +97,7 @@ COMMENT ON COLUMN echolon.chunk_store.chunk IS '0, 1, ...';
 COMMENT ON COLUMN echolon.chunk_store.bytes IS 'Up to 8 MB; docs/model-format.md describes the whole';
 
 CREATE TABLE echolon.grant_store (
-	model_id bigint NOT NULL REFERENCES echolon.model_store (id) ON DELETE CASCADE,
+	model_id bigint NOT NULL,
 	grantee text COLLATE "C" NOT NULL,
 	grantee_stamp text COLLATE "C" NOT NULL,
 	privilege smallint NOT NULL CHECK (privilege OPERATOR(pg_catalog.>=) 1 AND privilege OPERATOR(pg_catalog.<=) 3),
@@ -111,7 +114,7 @@ COMMENT ON COLUMN echolon.grant_store.granted_by IS 'Name of the role that grant
 COMMENT ON COLUMN echolon.grant_store.granted_at IS 'When';
 
 CREATE TABLE echolon.holdout_store (
-	version_id bigint PRIMARY KEY REFERENCES echolon.version_store (id) ON DELETE CASCADE,
+	version_id bigint PRIMARY KEY,
 	held_out bigint NOT NULL,
 	outputs integer NOT NULL CHECK (outputs OPERATOR(pg_catalog.>) 0),
 	actual double precision[] NOT NULL,

@@ -406,6 +406,29 @@ echolon_activate(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(active);
 }
 
+#define VERSIONS_OF_MODEL \
+	" WHERE version_id OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT id FROM echolon.version_store" \
+	" WHERE model_id OPERATOR(pg_catalog.=) $1))"
+
+/*
+ * Take a model that has so many versions out of all tables.  A snapshot from before another session's
+ * training misses its version.
+ */
+static void
+delete_model(int64 id, int versions)
+{
+	StoreValue	value = value_int8(id);
+
+	(void) store_execute_any("DELETE FROM echolon.chunk_store" VERSIONS_OF_MODEL, 1, &value);
+	(void) store_execute_any("DELETE FROM echolon.holdout_store" VERSIONS_OF_MODEL, 1, &value);
+	if (store_execute_any("DELETE FROM echolon.version_store"
+						  " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value) != (uint64) versions)
+		store_serialization_failure();
+	(void) store_execute_any("DELETE FROM echolon.grant_store"
+							 " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value);
+	store_execute("DELETE FROM echolon.model_store WHERE id OPERATOR(pg_catalog.=) $1", 1, &value);
+}
+
 /* echolon_drop_model(model text) returns integer */
 Datum
 echolon_drop_model(PG_FUNCTION_ARGS)
@@ -413,7 +436,6 @@ echolon_drop_model(PG_FUNCTION_ARGS)
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	StoredModel model;
 	StoreUser	before;
-	StoreValue	value;
 	Snapshot	snapshot;
 	int			count;
 
@@ -423,9 +445,8 @@ echolon_drop_model(PG_FUNCTION_ARGS)
 	(void) store_last_version(model.id, snapshot, &count);
 	UnregisterSnapshot(snapshot);
 
-	value = value_int8(model.id);
 	before = store_begin_write();
-	store_execute("DELETE FROM echolon.model_store WHERE id OPERATOR(pg_catalog.=) $1", 1, &value);
+	delete_model(model.id, count);
 	store_end_write(before);
 	PG_RETURN_INT32(count);
 }

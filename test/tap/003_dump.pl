@@ -65,6 +65,18 @@ $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('custo
 	'pg_restore');
 same_as('custom', 'plain', 'custom format');
 
+# ---- several tables at once, the large ones first, so chunks come before their versions
+$node->safe_psql('postgres', 'CREATE DATABASE parallel');
+$node->command_ok([ 'pg_dump', '-Fd', '-j', '2', '-f', "$dump.directory", $node->connstr('plain') ], 'pg_dump --jobs');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-j', '2', '-d', $node->connstr('parallel'), "$dump.directory" ],
+	'pg_restore --jobs');
+same_as('parallel', 'plain', 'restored in parallel');
+is( $node->safe_psql('parallel', q(
+		SELECT sum(echolon_drop_model(model)) > 0 FROM echolon.models;
+		SELECT (SELECT count(*) FROM echolon.model_store) + (SELECT count(*) FROM echolon.version_store) + (SELECT count(*) FROM echolon.chunk_store)
+			+ (SELECT count(*) FROM echolon.holdout_store) + (SELECT count(*) FROM echolon.grant_store))),
+	"t\n0", 'a model is dropped with all that belongs to it');
+
 # ---- the extension in a schema of its own
 $node->safe_psql('postgres', 'CREATE DATABASE elsewhere');
 $node->safe_psql('postgres', 'CREATE DATABASE elsewhere_restored');

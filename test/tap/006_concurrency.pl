@@ -103,6 +103,16 @@ is( $node->safe_psql('postgres',
 		"SELECT count(*) = max(version) AND count(*) FILTER (WHERE active) = 1 FROM echolon.model_versions WHERE model = 'busy'"),
 	't', 'versions are numbered without a gap, and one is active');
 
+# A model is dropped whole or not at all: a snapshot from before the last version would leave that behind.
+ask($reader, 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM echolon.models;');
+$node->safe_psql('postgres', "SELECT echolon_train_rf('points', 'y', model => 'same', n_estimators => 5, seed => 5)");
+ask($reader, "SELECT echolon_drop_model('same');");
+like($reader->{err}, qr/could not serialize access/, 'repeatable read: a drop that does not see all versions fails');
+ask($reader, "ROLLBACK; SELECT echolon_drop_model('same');");
+is( $node->safe_psql('postgres', q(SELECT count(*) FROM echolon.version_store AS v FULL JOIN echolon.chunk_store AS c ON version_id = v.id
+		WHERE v.id IS NULL OR version_id IS NULL OR model_id NOT IN (SELECT id FROM echolon.model_store))),
+	'0', 'and one that does leaves nothing behind');
+
 for my $s ($holder, $reader)
 {
 	$s->{in} .= "\\q\n";
