@@ -332,7 +332,8 @@ read_row(AtCall *call, HeapTupleHeader header, AtRow *row)
 		param->pflags = PARAM_FLAG_CONST;
 		param->ptype = at->types[c];
 	}
-	row->time = at->date < 0 ? ROW_DATELESS :
+	/* a date that is no timestamp is an error where there are windows, as in the view */
+	row->time = at->nwindows == 0 ? ROW_DATELESS :
 		direct_time(at->set, row->values[at->date], row->nulls[at->date]);
 }
 

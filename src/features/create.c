@@ -294,6 +294,12 @@ place_view(Creation *c)
 				 errdetail("The set would outlive the table."),
 				 errhint("Make an ordinary or an unlogged table.")));
 	namespace = RangeVarGetCreationNamespace(range);
+	if (isTempNamespace(namespace))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the view of a feature set cannot be a temporary one"),
+				 errdetail("The set would outlive its view."),
+				 errhint("Name a schema, as in public.%s, or set search_path to one.", quote_identifier(range->relname))));
 	c->schema = get_namespace_name(namespace);
 	c->view = range->relname;
 	if (OidIsValid(get_relname_relid(c->view, namespace)))

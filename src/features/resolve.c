@@ -538,10 +538,12 @@ read_business(Creation *c)
 					 errdetail("A weight is a finite number of 0 or more.")));
 		total += params->engagement_weights[i];
 	}
-	if (total == 0)
+	/* a row's score is a mean by these weights */
+	if (total == 0 || isinf(total))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("every weight in engagement_weights is zero")));
+				 total == 0 ? errmsg("every weight in engagement_weights is zero") :
+				 errmsg("the sum of engagement_weights is out of range")));
 }
 
 /* Which columns there are and what they are for. */

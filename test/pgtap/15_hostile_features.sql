@@ -112,5 +112,17 @@ SELECT lives_ok($$SELECT echolon_create_features('"Sch ""q''x"."set ''q"" \ <b>"
 SELECT is(pg_temp.differences('"Sch ""q''x"."set ''q"" \ <b>"'), 0::bigint, 'are of no importance');
 SELECT is(echolon_refresh_features('"Sch ""q''x"."set ''q"" \ <b>"'), 50::bigint, 'nor for a refresh');
 
+-- ---- what would be made and could not be used
+
+CREATE TABLE weighed AS SELECT i AS id, i::float8 AS a, -i::float8 AS b FROM generate_series(1, 10) AS i;
+SELECT matches(pg_temp.error_of($$SELECT echolon_create_features('heavy', 'weighed', engagement_columns => '{a,b}', engagement_weights => '{1e308,1e308}')$$),
+	'sum of engagement_weights is out of range', 'weights that no mean can be made by');
+SELECT matches(pg_temp.error_of($$SELECT echolon_create_features('pg_temp.passing', 'weighed')$$), 'cannot be a temporary one', 'a view that ends with the session');
+
+-- a date that is no timestamp is an error where there are windows, and only there
+CREATE TABLE late AS SELECT i AS id, CASE WHEN i = 5 THEN date '5874897-12-31' ELSE date '2024-01-01' + i END AS day, i AS n FROM generate_series(1, 9) AS i;
+SELECT lives_ok($$SELECT echolon_create_features('late_parts', 'late', 'day', families => '{temporal}')$$, 'a date beyond all timestamps');
+SELECT is(pg_temp.differences('late_parts'), 0::bigint, 'has calendar parts');
+
 SELECT * FROM finish();
 ROLLBACK;
