@@ -543,6 +543,18 @@ level_name(const char *level)
 	return name[0] == '\0' ? pstrdup("empty") : name;
 }
 
+/* The name of a level's column; levels that differ in capitals or signs alone are told apart by a hash. */
+static char *
+level_feature(const Expansion *e, const char *column, const char *level)
+{
+	char	   *name = psprintf("%s_is_%s", column, level_name(level));
+
+	if (feature_find(e->set, feature_fit_name(name)) == NULL)
+		return name;
+	return psprintf("%s_%08x", name,
+					(unsigned int) hash_bytes((const unsigned char *) level, strlen(level)));
+}
+
 static void
 expand_categorical(Expansion *e)
 {
@@ -568,7 +580,7 @@ expand_categorical(Expansion *e)
 
 			if (strcmp(list_nth(e->params->levels, i), column) != 0)
 				continue;
-			add_row(e, FAMILY_CATEGORICAL, psprintf("%s_is_%s", column, level_name(level)),
+			add_row(e, FAMILY_CATEGORICAL, level_feature(e, column, level),
 					psprintf("CASE WHEN %s::pg_catalog.text OPERATOR(pg_catalog.=) %s THEN 1 ELSE 0 END",
 							 feature_column(column), quote_literal_cstr(level)),
 					column, true, psprintf("1 where %s is '%s', else 0", column, level));

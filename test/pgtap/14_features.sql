@@ -131,6 +131,12 @@ SELECT lives_ok($$SELECT echolon_create_features('digits_f', 'totals', 'day', '{
 SELECT matches((SELECT expression FROM echolon_feature_summary('digits_f') WHERE feature = 'engagement_score'), '[{]0[.]123456789012,1234567[.]25[}]', 'are taken as they are');
 SELECT is((SELECT count(high_value) FROM digits_f), 50::bigint, 'and not rounded to what is out of range');
 
+-- ---- levels whose names differ in capitals and signs alone
+CREATE TABLE alike AS SELECT i AS id, (ARRAY['p', 'P', 'p ', 'q'])[1 + i % 4] AS cat FROM generate_series(1, 40) AS i;
+SELECT is((SELECT features FROM echolon_create_features('alike_f', 'alike', category_columns => '{cat}', numeric_columns => '{}', families => '{categorical}', encodings => '{onehot}')), 4, 'levels that would have one name');
+SELECT is((SELECT array_agg(expression ORDER BY expression COLLATE "C") FROM echolon_feature_summary('alike_f') WHERE feature ~ '^cat_is_(p|q|p_|p_[0-9a-f]{8})$'),
+	(SELECT array_agg(e ORDER BY e COLLATE "C") FROM (SELECT DISTINCT format('CASE WHEN s.cat::pg_catalog.text OPERATOR(pg_catalog.=) %L THEN 1 ELSE 0 END', cat) AS e FROM alike) AS a), 'each has a column of its own');
+
 -- ---- many levels, new levels
 CREATE TABLE many AS SELECT i AS id, 'level ' || i % 100000 AS cat, date '2024-01-01' + i % 100 AS day, i::float8 AS v FROM generate_series(1, 200000) AS i;
 SELECT lives_ok($$SELECT echolon_create_features('many_features', 'many', 'day', '{v}', '{cat}', families => '{categorical}')$$, '100,000 levels');
