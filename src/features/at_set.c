@@ -219,6 +219,7 @@ at_set_create(FeatureSet *set)
 {
 	AtSet	   *at = palloc0(sizeof(AtSet));
 
+	feature_check_columns(set);
 	at->context = CurrentMemoryContext;
 	at->set = set;
 	at->date = set->date_column == NULL ? -1 : add_column(at, set->date_column);

@@ -751,6 +751,7 @@ echolon_feature_rows(PG_FUNCTION_ARGS)
 	char	   *sql;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	feature_check_columns(set);
 	scan = scan_create(set, feature_set_columns(set), &sql);
 	check_definitions(set, result->setDesc, scan->desc);
 	scan_run(scan, sql, put_row, result);

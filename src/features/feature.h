@@ -174,6 +174,15 @@ extern FeatureSet *feature_set_of_view(Oid relid);
 /* "SELECT … FROM …" of the set's view, windows by echolon_rolling; qualified throughout. */
 extern char *feature_view_sql(const FeatureSet *set);
 
+/*
+ * A view shows a column of its relation under the old name when that is renamed, also where another one has the name
+ * by now.  The first such column of a view, by the name in the view, and what it is called now; NULL: none.
+ */
+extern char *feature_renamed_column(Oid viewid, Oid relid, char **now);
+
+/* Raise where a set, which knows its columns by name, would take others than its view. */
+extern void feature_check_columns(const FeatureSet *set);
+
 /* A function of the extension, qualified and quoted: feature_function("echolon_rolling"). */
 extern char *feature_function(const char *name);
 

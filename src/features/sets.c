@@ -85,6 +85,7 @@ echolon_refresh_features(PG_FUNCTION_ARGS)
 	PreventCommandDuringRecovery("echolon_refresh_features()");
 	set = feature_set_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	check_relation(set);
+	feature_check_columns(set);
 	feature_fitted_columns(set, &numbers, &categories);
 	fit = fit_set(set, numbers, categories);
 	fit_keep_codes(set, fit);

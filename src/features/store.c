@@ -19,6 +19,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -523,16 +524,27 @@ echolon_may_use_features(PG_FUNCTION_ARGS)
 Datum
 echolon_feature_state(PG_FUNCTION_ARGS)
 {
+	Oid			view = argument_relation(fcinfo, 0, RELKIND_VIEW);
 	Oid			relid = argument_relation(fcinfo, 2, '\0');
 	ArrayType  *columns = PG_GETARG_ARRAYTYPE_P(4);
 	Datum	   *names;
 	bool	   *nulls;
 	int			n;
 
-	if (!OidIsValid(argument_relation(fcinfo, 0, RELKIND_VIEW)))
+	if (!OidIsValid(view))
 		PG_RETURN_TEXT_P(cstring_to_text("view dropped"));
 	if (!OidIsValid(relid))
 		PG_RETURN_TEXT_P(cstring_to_text("relation dropped"));
+	/* a list of sets waits for nobody who is changing one of them */
+	if (ConditionalLockRelationOid(view, AccessShareLock))
+	{
+		char	   *now;
+		char	   *renamed = feature_renamed_column(view, relid, &now);
+
+		UnlockRelationOid(view, AccessShareLock);
+		if (renamed != NULL)
+			PG_RETURN_TEXT_P(cstring_to_text(psprintf("column \"%s\" renamed", renamed)));
+	}
 	deconstruct_array(columns, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &n);
 	for (int i = 0; i < n; i++)
 	{

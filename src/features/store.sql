@@ -143,7 +143,7 @@ CREATE FUNCTION echolon.feature_state(view text, view_stamp text, relation text,
 	AS 'MODULE_PATHNAME', 'echolon_feature_state';
 COMMENT ON FUNCTION echolon.feature_state(text, text, text, text, text[]) IS
 'Can a feature set be used and refreshed?
-ready, view dropped, relation dropped, or column "x" dropped (or renamed), compared with the catalog now. columns: what the set uses of the relation. Other arguments as for echolon.feature_view';
+ready, view dropped, relation dropped, column "x" dropped or column "x" renamed, compared with the catalog now. Of a renamed column the view goes on to show what it is made of, and all else refuses, also where another column has the name. columns: what the set uses of the relation. Other arguments as for echolon.feature_view';
 
 GRANT EXECUTE ON FUNCTION echolon.feature_view(text, text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION echolon.stored_relation_name(text, text) TO PUBLIC;
@@ -189,5 +189,5 @@ COMMENT ON COLUMN echolon.feature_sets.rows_fitted IS 'Rows of the relation that
 COMMENT ON COLUMN echolon.feature_sets.created_at IS 'When it was made';
 COMMENT ON COLUMN echolon.feature_sets.created_by IS 'Role that made it';
 COMMENT ON COLUMN echolon.feature_sets.refreshed_at IS 'When it was fitted last';
-COMMENT ON COLUMN echolon.feature_sets.state IS 'ready, view dropped, relation dropped, or column "x" dropped (or renamed), as the catalog stands now';
+COMMENT ON COLUMN echolon.feature_sets.state IS 'ready, view dropped, relation dropped, column "x" dropped or column "x" renamed, as the catalog stands now';
 GRANT SELECT ON echolon.feature_sets TO PUBLIC;

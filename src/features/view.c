@@ -18,11 +18,15 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_extension.h"
 #include "lib/stringinfo.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -248,4 +252,78 @@ feature_view_sql(const FeatureSet *set)
 						 quote_identifier(set->features[i].name));
 	appendStringInfo(&out, "\nFROM %s AS s", inner_query(set));
 	return out.data;
+}
+
+/* ---- what has become of it -------------------------------------------------------------- */
+
+/* The relation's attribute that a column of a view's query shows as it is; 0: none. */
+static AttrNumber
+shown_attribute(const Query *query, const Node *shown, Oid relid)
+{
+	while (shown != NULL && IsA(shown, Var))
+	{
+		const Var  *var = (const Var *) shown;
+		const RangeTblEntry *rte;
+		const TargetEntry *entry;
+
+		if (var->varlevelsup > 0)
+			break;
+		rte = rt_fetch(var->varno, query->rtable);
+		if (rte->rtekind == RTE_RELATION)
+			return rte->relid == relid ? var->varattno : InvalidAttrNumber;
+		if (rte->rtekind != RTE_SUBQUERY)
+			break;
+		query = rte->subquery;
+		entry = get_tle_by_resno(query->targetList, var->varattno);
+		shown = entry == NULL ? NULL : (const Node *) entry->expr;
+	}
+	return InvalidAttrNumber;
+}
+
+char *
+feature_renamed_column(Oid viewid, Oid relid, char **now)
+{
+	Relation	view = OidIsValid(viewid) ? try_relation_open(viewid, AccessShareLock) : NULL;
+	char	   *renamed = NULL;
+	ListCell   *cell;
+
+	*now = NULL;
+	if (view == NULL)
+		return NULL;
+	if (view->rd_rel->relkind == RELKIND_VIEW)
+	{
+		const Query *query = get_view_query(view);
+
+		foreach(cell, query->targetList)
+		{
+			const TargetEntry *entry = lfirst(cell);
+			AttrNumber	attribute = shown_attribute(query, (const Node *) entry->expr, relid);
+
+			if (attribute <= 0)
+				continue;
+			*now = get_attname(relid, attribute, true);
+			if (*now != NULL && strcmp(*now, entry->resname) != 0)
+			{
+				renamed = pstrdup(entry->resname);
+				break;
+			}
+		}
+	}
+	relation_close(view, AccessShareLock);
+	return renamed;
+}
+
+void
+feature_check_columns(const FeatureSet *set)
+{
+	char	   *now;
+	char	   *renamed = feature_renamed_column(set->view, set->relid, &now);
+
+	if (renamed != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of %s was renamed", renamed, set->relation),
+				 errdetail("It is called \"%s\" now, and the view of feature set \"%s\" goes on to show it as \"%s\".",
+						   now, set->name, renamed),
+				 errhint("Give it its name again, or drop the set and make a new one.")));
 }

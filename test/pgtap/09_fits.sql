@@ -184,9 +184,9 @@ SELECT is((SELECT ROW(view, relation, state)::text FROM echolon.feature_sets WHE
 SELECT is(echolon_refresh_features('changing_set'), 6::bigint, 'refreshed by its new names');
 SELECT is((SELECT ROW(view, relation)::text FROM echolon.feature_set_store WHERE name = 'changing_set'), '(elsewhere.renamed,"public.""Changed""")', 'which are stored then');
 ALTER TABLE "Changed" RENAME COLUMN v TO w;
-SELECT is((SELECT state FROM echolon.feature_sets WHERE feature_set = 'changing_set'), 'column "v" dropped', 'a column that is not found any more');
+SELECT is((SELECT state FROM echolon.feature_sets WHERE feature_set = 'changing_set'), 'column "v" renamed', 'a column that is not found any more');
 SELECT is((SELECT echolon_label('changing_set', 'c', 'b')), 0, 'what was fitted can still be used');
-SELECT matches(pg_temp.error_of($$SELECT echolon_refresh_features('changing_set')$$), '42703 column "v" does not exist', 'but not fitted again');
+SELECT matches(pg_temp.error_of($$SELECT echolon_refresh_features('changing_set')$$), '42703 column "v" of public."Changed" was renamed', 'but not fitted again');
 ALTER TABLE "Changed" RENAME COLUMN w TO v;
 -- restored where everything has another number: the name decides
 SAVEPOINT restored;

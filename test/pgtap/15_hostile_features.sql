@@ -49,7 +49,7 @@ CREATE FUNCTION pg_temp.swap() RETURNS int LANGUAGE sql AS $$
 	SELECT 1;
 $$;
 SELECT pg_temp.swap() \g /dev/null
-SELECT matches(pg_temp.error_of($$SELECT echolon_features_at('altered', p, NULL::altered) FROM somewhere.old_place AS p$$), 'has no column "v" of type numeric',
+SELECT matches(pg_temp.error_of($$SELECT echolon_features_at('altered', p, NULL::altered) FROM somewhere.old_place AS p$$), 'column "v" of somewhere.old_place was renamed',
 	'columns that have exchanged their names are no longer those of the view');
 SELECT pg_temp.swap() \g /dev/null
 SELECT is(pg_temp.differences('altered'), 0::bigint, 'and are again when they are back');
@@ -57,6 +57,19 @@ SELECT matches(pg_temp.error_of($$SELECT echolon_features_at('altered', p, NULL:
 	FROM (SELECT 1000 + i AS id, date '2025-01-01' AS day, 1.0 AS v, 1 AS n, 'g1' AS grp FROM generate_series(1, 3) AS i) AS p$$), 'was altered while',
 	'also where that happens within a statement');
 SELECT is(pg_temp.differences('altered'), 0::bigint, 'which is undone');
+
+-- a column is renamed, and another one gets its name: the view goes on, the rest must not take the other one
+ALTER TABLE somewhere.old_place RENAME v TO old_v;
+ALTER TABLE somewhere.old_place ADD v numeric DEFAULT 7;
+SELECT is((SELECT state FROM echolon.feature_sets WHERE feature_set = 'altered'), 'column "v" renamed', 'a column that is no longer what it was');
+SELECT matches(pg_temp.error_of(statement), 'column "v" of somewhere.old_place was renamed .*"old_v"', 'is not read by: ' || statement)
+FROM unnest(ARRAY['SELECT echolon_refresh_features(''altered'')', 'SELECT pg_temp.differences(''altered'')',
+	'SELECT echolon_features_at(''altered'', p) FROM somewhere.old_place AS p']) AS statement;
+SELECT is((SELECT sum(v) FROM altered), (SELECT sum(old_v) FROM somewhere.old_place), 'though the view shows it');
+ALTER TABLE somewhere.old_place DROP v;
+ALTER TABLE somewhere.old_place RENAME old_v TO v;
+SELECT is((SELECT state FROM echolon.feature_sets WHERE feature_set = 'altered'), 'ready', 'all is well when it has its name again');
+SELECT is(pg_temp.differences('altered'), 0::bigint, 'in every way');
 
 -- ---- settings of the session
 
