@@ -101,9 +101,5 @@ SELECT echolon_difference('1') OVER () FROM shop;
 SELECT echolon_difference(day) OVER (ORDER BY day) FROM shop;
 SELECT echolon_difference(revenue) FROM shop;
 
--- support functions are not for people
-SELECT echolon.sums_add(NULL, 1.0::float8);
-SELECT echolon.moments_deserialize('\x00', NULL);
-
 DROP TABLE shop;
 DROP TABLE huge;
