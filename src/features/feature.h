@@ -146,9 +146,10 @@ extern int64 feature_store_add(const FeatureSet *set, Oid view, Oid materialized
 
 /*
  * The set of this name for one who owns its view; its name is locked to the end of the transaction.
- * A set whose view is gone (InvalidOid) is the superusers', who can but drop it.
+ * A set whose view is gone (InvalidOid) is the superusers', who can but drop it.  Refuses read-only and
+ * parallel transactions and standbys, naming command.
  */
-extern FeatureSet *feature_set_lock(const char *name);
+extern FeatureSet *feature_set_lock(const char *name, const char *command);
 
 /*
  * After a refresh: its names and stamps are brought up to date too.  And with its fits, after its

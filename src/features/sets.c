@@ -8,7 +8,6 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -80,10 +79,7 @@ echolon_refresh_features(PG_FUNCTION_ARGS)
 	List	   *numbers,
 			   *categories;
 
-	PreventCommandIfReadOnly("echolon_refresh_features()");
-	PreventCommandIfParallelMode("echolon_refresh_features()");
-	PreventCommandDuringRecovery("echolon_refresh_features()");
-	set = feature_set_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	set = feature_set_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)), "echolon_refresh_features()");
 	check_relation(set);
 	feature_check_columns(set);
 	feature_fitted_columns(set, &numbers, &categories);
@@ -109,10 +105,7 @@ echolon_drop_features(PG_FUNCTION_ARGS)
 {
 	FeatureSet *set;
 
-	PreventCommandIfReadOnly("echolon_drop_features()");
-	PreventCommandIfParallelMode("echolon_drop_features()");
-	PreventCommandDuringRecovery("echolon_drop_features()");
-	set = feature_set_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	set = feature_set_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)), "echolon_drop_features()");
 	if (OidIsValid(set->view))
 		feature_execute(psprintf("DROP VIEW %s", relation_name(set->view)));
 	if (OidIsValid(set->materialized_view))

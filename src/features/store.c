@@ -411,11 +411,11 @@ feature_store_add(const FeatureSet *set, Oid view, Oid materialized, uint64 rows
 }
 
 FeatureSet *
-feature_set_lock(const char *name)
+feature_set_lock(const char *name, const char *command)
 {
 	StoredSet	stored;
 
-	store_prevent("changing a feature set");
+	store_prevent(command);
 	for (int pass = 0; pass < 2; pass++)
 	{
 		Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
