@@ -140,7 +140,7 @@ record_notes(Training *t)
 }
 
 void
-record_announce(const Training *t, int32 version)
+record_announce(const Training *t)
 {
 	const char *metric = scores_headline(&t->target);
 	const char *trees = t->params.algorithm == LEARN_FOREST ? "trees" : "rounds";
@@ -148,7 +148,7 @@ record_announce(const Training *t, int32 version)
 	StringInfoData buf;
 
 	initStringInfo(&buf);
-	appendStringInfo(&buf, "%s version %d: ", t->model, version);
+	appendStringInfo(&buf, "%s version %d: ", t->model, t->version);
 	if (t->score.n == 0)
 		appendStringInfo(&buf, "fitted to %s rows, not measured", count_text(t->nfitted));
 	else
@@ -236,7 +236,7 @@ curve_jsonb(const Training *t)
  * readers round numbers.
  */
 static Jsonb *
-recipe_jsonb(const Training *t, const char *parameters)
+recipe_jsonb(const Training *t)
 {
 	StringInfoData buf;
 
@@ -254,7 +254,7 @@ recipe_jsonb(const Training *t, const char *parameters)
 			appendStringInfoString(&buf, n++ == 0 ? "" : ", ");
 			json_string(&buf, t->frame->columns[c].name);
 		}
-	appendStringInfo(&buf, "], \"parameters\": %s, \"split\": {\"kind\": ", parameters);
+	appendStringInfo(&buf, "], \"parameters\": %s, \"split\": {\"kind\": ", t->parameters);
 	switch (t->outer.kind)
 	{
 		case HOLDOUT_NONE:
@@ -284,10 +284,10 @@ recipe_jsonb(const Training *t, const char *parameters)
 
 /* Of the rows that were read and the parameters: equal where a training would repeat this one. */
 static char *
-fingerprint(const Training *t, const char *parameters)
+fingerprint(const Training *t)
 {
 	uint64		a = hash_bytes(t->relation, strlen(t->relation), 1);
-	uint64		b = hash_bytes(parameters, strlen(parameters), 2);
+	uint64		b = hash_bytes(t->parameters, strlen(t->parameters), 2);
 
 	for (size_t i = 0; i < t->frame->nrows; i++)
 	{
@@ -346,7 +346,7 @@ record_notes_array(const Training *t)
 }
 
 int32
-record_store(const Training *t, const char *parameters, Jsonb *metrics)
+record_store(const Training *t)
 {
 	NewVersion	v;
 	const char *metric = scores_headline(&t->target);
@@ -357,9 +357,9 @@ record_store(const Training *t, const char *parameters, Jsonb *metrics)
 	v.target = t->values.value[PARAM_TARGET].word;
 	v.task = t->target.task == TASK_REGRESSION ? "regression" : "classification";
 	v.algorithm = t->params.algorithm == LEARN_FOREST ? "random_forest" : "gradient_boosting";
-	v.recipe = recipe_jsonb(t, parameters);
-	v.parameters = jsonb_from_text(parameters);
-	v.metrics = metrics;
+	v.recipe = recipe_jsonb(t);
+	v.parameters = jsonb_from_text(t->parameters);
+	v.metrics = t->metrics;
 	v.curve = curve_jsonb(t);
 	v.metric = metric;
 	v.score = scores_value(&t->score, metric);
@@ -367,7 +367,7 @@ record_store(const Training *t, const char *parameters, Jsonb *metrics)
 	v.baseline = scores_value(&t->baseline.scores, metric);
 	v.rows_used = t->frame->nrows;
 	v.seconds = t->seconds;
-	v.fingerprint = fingerprint(t, parameters);
+	v.fingerprint = fingerprint(t);
 	v.notes = record_notes_array(t);
 	v.holdout = t->sample.n > 0 ? &t->sample : NULL;
 	v.bytes = model_bytes(t, &v.length);
@@ -375,7 +375,7 @@ record_store(const Training *t, const char *parameters, Jsonb *metrics)
 }
 
 Jsonb *
-record_details(const Training *t, const char *parameters, Jsonb *metrics)
+record_details(const Training *t)
 {
 	StringInfoData buf;
 
@@ -383,7 +383,7 @@ record_details(const Training *t, const char *parameters, Jsonb *metrics)
 	appendStringInfo(&buf, "{\"parameters\": %s, \"metrics\": %s, \"rows\": {\"read\": " UINT64_FORMAT
 					 ", \"used\": %zu, \"without_target\": " UINT64_FORMAT ", \"training\": %zu, \"held_out\": %zu}"
 					 ", \"features\": %u, \"left_out\": [",
-					 parameters, JsonbToCString(NULL, &metrics->root, VARSIZE(metrics)),
+					 t->parameters, JsonbToCString(NULL, &t->metrics->root, VARSIZE(t->metrics)),
 					 t->frame->rows_read, t->frame->nrows, t->frame->rows_without_target,
 					 t->nfitted, t->outer.ntest, t->set.nfeatures);
 	for (int c = 0, n = 0; c < t->frame->ncolumns; c++)

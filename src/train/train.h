@@ -3,7 +3,7 @@
  *		What the steps of a training hand to each other.
  *
  *		frame (data) -> target.c labels -> features.c columns -> holdout.c sides
- *		-> encode.c means -> learn_fit -> scores.c, baseline.c -> train.c stores and reports
+ *		-> fitting.c: encode.c means -> learn_fit -> scores.c, baseline.c -> record.c stores and reports
  */
 #ifndef ECHOLON_TRAIN_H
 #define ECHOLON_TRAIN_H
@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "portability/instr_time.h"
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
@@ -173,6 +174,7 @@ extern bool baseline_dates_repeat(const Frame *frame, const char *date, List *gr
 
 typedef struct Training
 {
+	instr_time	start;
 	ParamValues values;
 	char	   *relation;		/* schema.name */
 	const char *model;
@@ -204,7 +206,31 @@ typedef struct Training
 	HoldoutSample sample;
 	List	   *notes;			/* of char * */
 	double		seconds;
+	char	   *parameters;		/* all as used, a JSON object */
+	Jsonb	   *metrics;
+	int32		version;		/* as stored */
 } Training;
+
+/* ---- train.c: a training from its parameters to its version ---- */
+
+/*
+ * Resolve names and check the right to them.  What a training allocates is in the current
+ * context, which is to go when the training is done with.
+ */
+extern Training *training_begin(const ParamValues *values);
+
+/* Read, split, fit, measure; nothing is written. */
+extern void training_run(Training *t);
+
+/* Store it as a new, active version, and say so in a NOTICE. */
+extern void training_store(Training *t);
+
+/* ---- fitting.c ------------------------------------------------------------------ */
+
+extern HoldoutKind holdout_kind(const ParamValues *values);
+
+/* Split, fit, measure, and fit again where that is asked for. */
+extern void fit_and_measure(Training *t);
 
 /* ---- sets.c: training on the view of a feature set ------------------------------ */
 
@@ -237,9 +263,9 @@ extern char *set_withheld_reason(const char *target);
 
 extern void record_notes(Training *t);	/* after measuring: what a person should know */
 extern ArrayType *record_notes_array(const Training *t);
-extern void record_announce(const Training *t, int32 version);	/* the one NOTICE */
+extern void record_announce(const Training *t);	/* the one NOTICE */
 extern Jsonb *record_metrics(const Training *t);
-extern Jsonb *record_details(const Training *t, const char *parameters, Jsonb *metrics);
-extern int32 record_store(const Training *t, const char *parameters, Jsonb *metrics);
+extern Jsonb *record_details(const Training *t);
+extern int32 record_store(const Training *t);	/* the version's number */
 
 #endif							/* ECHOLON_TRAIN_H */

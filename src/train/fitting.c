@@ -1,0 +1,283 @@
+/*
+ * fitting.c
+ *		The middle of a training: split, fit, measure, and fit again where that is asked for.
+ */
+#include "postgres.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "learn/metrics.h"
+#include "train/train.h"
+
+/* Streams of holdout_split: the outer split, and the one for early stopping and thresholds. */
+#define STREAM_OUTER	1
+#define STREAM_INNER	2
+
+/* Rows of the held-out sample, and rows that train_score is measured on. */
+#define SAMPLE_ROWS		20000
+#define TRAIN_SCORE_ROWS	5000
+
+HoldoutKind
+holdout_kind(const ParamValues *values)
+{
+	if (values->value[PARAM_SPLIT_BY].given && values->value[PARAM_SPLIT_GROUPS].given)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("split_by and split_groups cannot be used together"),
+				 errhint("A split in time already measures every group on its later rows.")));
+	if (values->value[PARAM_SPLIT_BY].given)
+		return HOLDOUT_TIME;
+	return values->value[PARAM_SPLIT_GROUPS].given ? HOLDOUT_GROUPS : HOLDOUT_HASH;
+}
+
+/* Row weights for a fit to these rows: sample_weight times the class's weight; NULL: all 1. */
+static const double *
+fit_weights(Training *t, const uint32 *rows, size_t n)
+{
+	const double *sample = t->frame->weight < 0 ? NULL : t->frame->columns[t->frame->weight].values;
+	double	   *weights;
+
+	if (sample == NULL && t->class_weights == NULL)
+		return NULL;
+	if (t->balanced)
+	{
+		uint64	   *counts = palloc0(sizeof(uint64) * t->target.nclasses);
+
+		for (size_t i = 0; i < n; i++)
+			counts[(uint32) t->target.values[rows[i]]]++;
+		for (uint32 k = 0; k < t->target.nclasses; k++)
+			t->class_weights[k] = counts[k] == 0 ? 1.0
+				: (double) n / ((double) t->target.nclasses * (double) counts[k]);
+	}
+	weights = palloc_rows(t->frame->nrows, sizeof(double));
+	for (size_t i = 0; i < t->frame->nrows; i++)
+		weights[i] = (sample ? sample[i] : 1.0) *
+			(t->class_weights ? t->class_weights[(uint32) t->target.values[i]] : 1.0);
+	return weights;
+}
+
+static void
+check_memory(const Training *t, size_t ntrain, size_t nwatch)
+{
+	size_t		need = learn_fit_memory(&t->data, ntrain, nwatch, &t->params);
+	size_t		used = MemoryContextMemAllocated(CurrentMemoryContext, true);
+	size_t		limit = max_memory_bytes();
+
+	if (need > limit || used > limit - need)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("training needs about %zu MB, echolon.max_memory allows %zu MB",
+						need > SIZE_MAX - used ? SIZE_MAX >> 20 : (need + used) >> 20, limit >> 20),
+				 errdetail("%zu rows, %u features, %u trees.", ntrain, t->set.nfeatures, t->params.n_estimators),
+				 errhint("Raise echolon.max_memory, or train on fewer rows, fewer trees, smaller trees (max_depth, max_leaf_nodes, min_samples_leaf).")));
+}
+
+static void
+fit_rows(Training *t, const uint32 *rows, size_t n, const uint32 *watch, size_t nwatch)
+{
+	t->data.weight = fit_weights(t, rows, n);
+	if (t->data.weight)
+	{
+		double		total = 0;
+
+		for (size_t i = 0; i < n; i++)
+			total += t->data.weight[rows[i]];
+		/* a node's cover is a float, and a bootstrap may draw the heaviest row n times */
+		if (!(total <= FLT_MAX / (double) n))
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("the weights of the training rows are too large"),
+					 errdetail("They add up to %g; at most %g is possible for %zu rows.",
+							   total, FLT_MAX / (double) n, n),
+					 errhint("Divide sample_weight or class_weight by a constant: only their proportions matter.")));
+		if (total == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("every training row has weight 0"),
+					 errhint("Check column \"%s\".", t->values.value[PARAM_SAMPLE_WEIGHT].word)));
+	}
+	encode_fit(t->frame, &t->target, &t->values, rows, n, &t->set);
+	check_memory(t, n, nwatch);
+	learn_fit(backend_env(), &t->data, rows, n, watch, nwatch, &t->params, &t->fit);
+}
+
+/* A held-out part of the training rows must know all classes, or the fit would not. */
+static void
+check_classes(const Training *t, const uint32 *rows, size_t n)
+{
+	bool	   *seen;
+
+	if (t->target.nclasses == 0)
+		return;
+	seen = palloc0(t->target.nclasses);
+	for (size_t i = 0; i < n; i++)
+		seen[(uint32) t->target.values[rows[i]]] = true;
+	for (uint32 k = 0; k < t->target.nclasses; k++)
+		if (!seen[k])
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("class '%s' has no training row", t->target.labels[k]),
+					 errdetail("All its rows are held out by the split."),
+					 errhint("Use another split, a smaller test_fraction, or merge rare classes.")));
+}
+
+static double *
+predict_rows(const Training *t, const uint32 *rows, size_t n)
+{
+	double	   *out = palloc_extended(mul_size(sizeof(double) * learn_noutputs(&t->fit.model), Max(n, 1)),
+									  MCXT_ALLOC_HUGE);
+
+	learn_predict_columns(backend_env(), &t->fit.model, t->set.columns, rows, n, out);
+	return out;
+}
+
+/* Rows with an out-of-bag prediction; the predictions are moved together. */
+static uint32 *
+oob_rows(const Training *t, double **predictions, size_t *n)
+{
+	uint32		width = learn_noutputs(&t->fit.model);
+	uint32	   *rows = palloc_rows(t->nfitted, sizeof(uint32));
+
+	*predictions = palloc_rows(t->nfitted, sizeof(double) * width);
+	*n = 0;
+	for (size_t i = 0; i < t->nfitted; i++)
+		if (!isnan(t->fit.oob[i * width]))
+		{
+			memcpy(&(*predictions)[*n * width], &t->fit.oob[i * width], sizeof(double) * width);
+			rows[(*n)++] = t->fitted[i];
+		}
+	return rows;
+}
+
+/* The threshold of two classes: as given, or found on rows the model was not fitted to. */
+static double
+find_threshold(const Training *t, const Holdout *inner)
+{
+	const ParamValue *wanted = &t->values.value[PARAM_THRESHOLD];
+	uint32	   *rows = inner->test;
+	size_t		n = inner->ntest;
+	double	   *predictions;
+	double	   *score;
+	bool	   *positive;
+
+	if (wanted->is_number)
+		return wanted->number;
+	if (t->fit.oob)
+		rows = oob_rows(t, &predictions, &n);
+	else
+		predictions = predict_rows(t, rows, n);
+	score = palloc_rows(n, sizeof(double));
+	positive = palloc_rows(n, sizeof(bool));
+	for (size_t i = 0; i < n; i++)
+	{
+		score[i] = predictions[i * 2 + t->target.positive];
+		positive[i] = t->target.values[rows[i]] == t->target.positive;
+	}
+	return metrics_best_threshold(backend_env(), positive, score, NULL, n,
+								  strcmp(wanted->word, "balanced") == 0);
+}
+
+/* Keep at most SAMPLE_ROWS held-out predictions: rows are in hash order, so the first are a sample. */
+static void
+keep_sample(Training *t, const uint32 *rows, size_t n, const double *predictions)
+{
+	t->sample.rows = n;
+	t->sample.n = (int) Min(n, SAMPLE_ROWS);
+	t->sample.noutputs = learn_noutputs(&t->fit.model);
+	t->sample.predicted = unconstify(double *, predictions);
+	t->sample.actual = palloc(sizeof(double) * Max(t->sample.n, 1));
+	for (int i = 0; i < t->sample.n; i++)
+		t->sample.actual[i] = t->target.values[rows[i]];
+}
+
+/* Scores of the fit on held-out, training and out-of-bag rows, and the baseline. */
+static void
+measure(Training *t)
+{
+	size_t		ntrain = Min(t->nfitted, TRAIN_SCORE_ROWS);
+	double	   *predictions = predict_rows(t, t->fitted, ntrain);
+
+	scores_measure(&t->target, t->threshold, t->fitted, ntrain, predictions, &t->train_score);
+	pfree(predictions);
+	t->measured_on = "none";
+	if (t->fit.oob)
+	{
+		size_t		n;
+		uint32	   *rows = oob_rows(t, &predictions, &n);
+
+		scores_measure(&t->target, t->threshold, rows, n, predictions, &t->oob_score);
+		if (t->outer.ntest == 0 && n > 0)
+		{
+			t->measured_on = "oob";
+			t->score = t->oob_score;
+			t->nmeasured = n;
+			keep_sample(t, rows, n, predictions);
+		}
+	}
+	if (t->outer.ntest > 0)
+	{
+		predictions = predict_rows(t, t->outer.test, t->outer.ntest);
+		scores_measure(&t->target, t->threshold, t->outer.test, t->outer.ntest, predictions, &t->score);
+		t->measured_on = t->refitted ? "holdout_before_refit" : "holdout";
+		t->nmeasured = t->outer.ntest;
+		keep_sample(t, t->outer.test, t->outer.ntest, predictions);
+		baseline_measure(t->frame, &t->target, &t->outer, t->threshold,
+						 t->feature_set ? t->feature_set->group_by : NIL, set_horizon(t), &t->baseline);
+	}
+}
+
+void
+fit_and_measure(Training *t)
+{
+	const ParamValue *v = t->values.value;
+	HoldoutKind kind = holdout_kind(&t->values);
+	bool		stopping = t->params.early_stopping_rounds > 0;
+	bool		searching = t->target.nclasses == 2 && !v[PARAM_THRESHOLD].is_number &&
+		!t->params.bootstrap;
+	Holdout		inner;
+
+	memset(&inner, 0, sizeof(inner));
+	holdout_split(t->frame, &t->target, NULL, 0, kind, v[PARAM_TEST_FRACTION].number,
+				  t->params.seed, STREAM_OUTER,
+				  holdout_known(t->recipe, &t->target, v[PARAM_TEST_FRACTION].number, v[PARAM_SEED].integer),
+				  &t->outer);
+	t->fitted = t->outer.train;
+	t->nfitted = t->outer.ntrain;
+	t->refitted = v[PARAM_REFIT].given ? v[PARAM_REFIT].boolean && t->outer.ntest > 0
+		: t->outer.kind == HOLDOUT_TIME;
+	if (stopping || searching)
+	{
+		holdout_split(t->frame, &t->target, t->outer.train, t->outer.ntrain, kind,
+					  v[PARAM_VALIDATION_FRACTION].number, t->params.seed, STREAM_INNER,
+					  NULL, &inner);
+		t->fitted = inner.train;
+		t->nfitted = inner.ntrain;
+	}
+	check_classes(t, t->fitted, t->nfitted);
+	if (stopping || t->params.algorithm == LEARN_FOREST)
+		fit_rows(t, t->fitted, t->nfitted, inner.test, inner.ntest);
+	else						/* the learning curve watches the held-out rows; nothing is decided by them */
+		fit_rows(t, t->fitted, t->nfitted, t->outer.test, t->outer.ntest);
+	t->curve = t->fit.curve;
+	t->ncurve = t->fit.ncurve;
+	t->threshold = t->target.nclasses == 2 ? find_threshold(t, &inner) : 0.5;
+	measure(t);
+
+	if (t->refitted)
+	{
+		LearnParams found = t->params;
+		Holdout		all;
+
+		if (stopping)
+		{
+			t->params.n_estimators = Max(t->fit.rounds, 1);
+			t->params.early_stopping_rounds = 0;
+		}
+		holdout_split(t->frame, &t->target, NULL, 0, HOLDOUT_NONE, 0, t->params.seed, STREAM_OUTER,
+					  NULL, &all);
+		fit_rows(t, all.train, all.ntrain, NULL, 0);
+		found.n_estimators = t->params.n_estimators;
+		t->params = found;
+	}
+}
