@@ -330,12 +330,10 @@ choose_points(NumberFit *fit, const uint64 *keys)
 	}
 }
 
-/* Summarise a column whose values were read; other: scratch for as many. */
+/* Summarise the fit->n values whose keys these are; other: scratch for as many. */
 static void
-number_finish(NumberColumn *column, uint64 *other)
+number_finish(NumberFit *fit, uint64 *keys, uint64 *other)
 {
-	NumberFit  *fit = column->fit;
-	uint64	   *keys = column->keys;
 	Moments    *moments = palloc(moments_size(MOMENTS_SQUARES));
 
 	if (fit->n > 0)
@@ -361,6 +359,27 @@ number_finish(NumberColumn *column, uint64 *other)
 	fit->q1 = fit_quantile(fit, 0.25);
 	fit->median = fit_quantile(fit, 0.5);
 	fit->q3 = fit_quantile(fit, 0.75);
+}
+
+NumberFit *
+fit_values(const double *values, const uint32 *rows, size_t n)
+{
+	NumberFit  *fit = palloc0(sizeof(NumberFit));
+	Size		size = mul_size(sizeof(uint64), Max(n, 1));
+	uint64	   *keys = palloc_extended(size, MCXT_ALLOC_HUGE);
+	uint64	   *other = palloc_extended(size, MCXT_ALLOC_HUGE);
+
+	for (size_t i = 0; i < n; i++)
+	{
+		double		value = values[rows ? rows[i] : i];
+
+		if (isfinite(value))
+			keys[fit->n++] = sort_key(value + 0.0);	/* -0 is 0 */
+	}
+	number_finish(fit, keys, other);
+	pfree(keys);
+	pfree(other);
+	return fit;
 }
 
 /* ---- categories -------------------------------------------------------------------- */
@@ -427,7 +446,7 @@ fit_relation(Oid relid, List *numeric, List *category)
 	frame_memory_add(&state.memory, most, sizeof(uint64));
 	other = MemoryContextAllocHuge(state.scratch, mul_size(Max(most, 1), sizeof(uint64)));
 	for (int i = 0; i < state.nnumbers; i++)
-		number_finish(&state.numbers[i], other);
+		number_finish(state.numbers[i].fit, state.numbers[i].keys, other);
 	for (int i = 0; i < state.ncategories; i++)
 		category_finish(&state, &state.categories[i]);
 	MemoryContextDelete(state.scratch);

@@ -78,6 +78,9 @@ extern Fit *fit_relation(Oid relid, List *numeric, List *category);
  */
 extern Fit *fit_set(const FeatureSet *set, List *numeric, List *category);
 
+/* The distribution of values[rows[0 .. n)] (rows NULL: of the first n); column is left NULL. */
+extern NumberFit *fit_values(const double *values, const uint32 *rows, size_t n);
+
 /* Raise where a column has too many levels to be stored. */
 extern void fit_check_category(const CategoryFit *fit);
 

@@ -228,6 +228,19 @@ measure(Training *t)
 }
 
 void
+split_rows(Training *t)
+{
+	const ParamValue *v = t->values.value;
+
+	holdout_split(t->frame, &t->target, NULL, 0, holdout_kind(&t->values), v[PARAM_TEST_FRACTION].number,
+				  (uint64) v[PARAM_SEED].integer, STREAM_OUTER,
+				  holdout_known(t->recipe, &t->target, v[PARAM_TEST_FRACTION].number, v[PARAM_SEED].integer),
+				  &t->outer);
+	if (v[PARAM_HIGH_VALUE_PERCENTILE].given)
+		target_cut(t->frame, v[PARAM_HIGH_VALUE_PERCENTILE].number, t->outer.train, t->outer.ntrain, &t->target);
+}
+
+void
 fit_and_measure(Training *t)
 {
 	const ParamValue *v = t->values.value;
@@ -238,10 +251,6 @@ fit_and_measure(Training *t)
 	Holdout		inner;
 
 	memset(&inner, 0, sizeof(inner));
-	holdout_split(t->frame, &t->target, NULL, 0, kind, v[PARAM_TEST_FRACTION].number,
-				  t->params.seed, STREAM_OUTER,
-				  holdout_known(t->recipe, &t->target, v[PARAM_TEST_FRACTION].number, v[PARAM_SEED].integer),
-				  &t->outer);
 	t->fitted = t->outer.train;
 	t->nfitted = t->outer.ntrain;
 	t->refitted = v[PARAM_REFIT].given ? v[PARAM_REFIT].boolean && t->outer.ntest > 0

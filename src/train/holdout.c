@@ -75,6 +75,7 @@ split_by_hash(const Frame *frame, const Target *target, const uint32 *rows, size
 {
 	ClassHash  *hashes = palloc_rows(n, sizeof(ClassHash));
 
+	holdout->nclasses = target->nclasses;
 	holdout->class_thresholds = palloc0(sizeof(uint64) * Max(target->nclasses, 1));
 	for (size_t i = 0; i < n; i++)
 	{

@@ -108,6 +108,8 @@ static const ParamDef param_defs[PARAM_COUNT] = {
 	"'target': category columns of more than 4 levels become the smoothed mean of the target in their level (a share of each class); NULL: the trees split the levels themselves", "TargetEncoder", NULL, NULL},
 	[PARAM_TARGET_SMOOTHING] = {"target_smoothing", PTYPE_FLOAT8, IN_BOTH, "10", "10", 0, 1e12, false, NULL,
 	"encode => 'target': the mean of all rows counts as much as so many rows of the level", "smooth", "cat_smooth", NULL},
+	[PARAM_HIGH_VALUE_PERCENTILE] = {"high_value_percentile", PTYPE_FLOAT8, IN_BOTH, NULL, NULL, 0, 0.9999, true, NULL,
+	"predict whether a number target is above this percentile of the training rows' values: classes 'high' and 'other'; NULL: the target as it is", NULL, NULL, NULL},
 	[PARAM_POSITIVE_CLASS] = {"positive_class", PTYPE_TEXT, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
 	"of two classes the one that f1, threshold and curves speak of; NULL: the second label", "pos_label", NULL, NULL},
 	[PARAM_THRESHOLD] = {"threshold", PTYPE_NUMBER_OR_WORD, IN_BOTH, "0.5", "0.5", 0, 1, true, "f1 balanced",

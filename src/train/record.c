@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 
@@ -122,6 +123,9 @@ record_notes(Training *t)
 		if (m->gain[f] > m->gain[top])
 			top = f;
 	}
+	if (!isnan(t->target.cut))
+		note(t, psprintf("'high' is above %s: %.1f %% of the training rows%s", float8out_internal(t->target.cut),
+						 100 * t->target.above, t->target.moved ? ", the next distinct value, because of ties" : ""));
 	if ((phrase = set_order_note(t)) != NULL)
 		note(t, phrase);
 	if ((phrase = set_fitted_note(t)) != NULL)
@@ -262,10 +266,10 @@ recipe_jsonb(const Training *t)
 			break;
 		case HOLDOUT_HASH:
 			appendStringInfoString(&buf, "\"hash\", \"thresholds\": {");
-			for (uint32 k = 0; k < Max(t->target.nclasses, 1); k++)
+			for (uint32 k = 0; k < Max(t->outer.nclasses, 1); k++)
 			{
 				appendStringInfoString(&buf, k == 0 ? "" : ", ");
-				json_string(&buf, t->target.nclasses == 0 ? "" : t->target.labels[k]);
+				json_string(&buf, t->outer.nclasses == 0 ? "" : t->target.labels[k]);
 				appendStringInfo(&buf, ": \"" UINT64_FORMAT "\"", t->outer.class_thresholds[k]);
 			}
 			appendStringInfoChar(&buf, '}');

@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/float.h"
 
+#include "features/fit.h"
 #include "train/train.h"
 
 /* Numbers with more distinct values than this are plainly a regression. */
@@ -161,6 +162,57 @@ resolve_positive(const FrameColumn *column, const ParamValue *wanted, Target *ta
 			 errhint("Its classes are %s.", labels.data)));
 }
 
+/* Is a number target high?  Its values stay numbers until the training rows are known. */
+static void
+resolve_high_value(const Frame *frame, const FrameColumn *column, const ParamValues *values, Target *target)
+{
+	const ParamValue *v = values->value;
+
+	if (column->type.kind != COLUMN_NUMBER)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("parameter \"high_value_percentile\" needs a target of numbers"),
+				 errdetail("Column \"%s\" has type %s.", column->name, column->type_name),
+				 errhint("Leave it out: a category is predicted as it is.")));
+	if (v[PARAM_POSITIVE_CLASS].given ||
+		(v[PARAM_TASK].given && strcmp(v[PARAM_TASK].word, "regression") == 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("parameters \"high_value_percentile\" and \"%s\" cannot be used together",
+						v[PARAM_POSITIVE_CLASS].given ? "positive_class" : "task"),
+				 errdetail("High values are a classification, and 'high' is its positive class.")));
+	target->task = TASK_CLASSIFICATION;
+	memcpy(target->values, column->values, sizeof(double) * frame->nrows);
+}
+
+void
+target_cut(const Frame *frame, double percentile, const uint32 *rows, size_t n, Target *target)
+{
+	NumberFit  *fit = fit_values(target->values, rows, n);
+
+	target->cut = fit_high_value(fit, percentile, &target->above, &target->moved);
+	if (!(target->above > 0 && target->above < 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("target column \"%s\" has no high values", frame->columns[frame->target].name),
+				 errdetail("%s of its training rows are above %s.", target->above > 0 ? "All" : "None",
+						   float8out_internal(target->cut)),
+				 errhint("Predict the number itself, or another column.")));
+	target->nclasses = 2;
+	target->positive = 1;
+	target->labels = palloc(sizeof(char *) * 2);
+	target->labels[0] = "other";
+	target->labels[1] = "high";
+	target->counts = palloc0(sizeof(uint64) * 2);
+	for (size_t i = 0; i < frame->nrows; i++)
+	{
+		bool		high = target->values[i] > target->cut;
+
+		target->values[i] = high;
+		target->counts[high]++;
+	}
+}
+
 void
 target_resolve(const Frame *frame, const ParamValues *values, Target *target)
 {
@@ -170,7 +222,13 @@ target_resolve(const Frame *frame, const ParamValues *values, Target *target)
 
 	memset(target, 0, sizeof(*target));
 	target->values = palloc_rows(frame->nrows, sizeof(double));
+	target->cut = NAN;
 
+	if (values->value[PARAM_HIGH_VALUE_PERCENTILE].given)
+	{
+		resolve_high_value(frame, column, values, target);
+		return;
+	}
 	if (column->type.kind == COLUMN_CATEGORY)
 	{
 		if (task->given && strcmp(task->word, "regression") == 0)

@@ -61,6 +61,13 @@ keep_recipe(Training *t)
 	t->recipe = store_read_recipe(store_lookup(t->model, 0, MODEL_TRAIN));
 	if (task->given)
 		return;
+	if (t->values.value[PARAM_HIGH_VALUE_PERCENTILE].given && strcmp(stored, "regression") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model \"%s\" is a regression, and a model's task does not change", t->model),
+				 errdetail("High values are a classification."),
+				 errhint("Use model => %s, or another name.",
+						 quote_literal_cstr(psprintf("%s_high", t->model)))));
 	task->given = true;
 	task->word = stored;
 }
@@ -225,6 +232,7 @@ training_run(Training *t)
 
 	read_frame(t);
 	target_resolve(t->frame, &t->values, &t->target);
+	split_rows(t);
 	t->values.value[PARAM_TASK].given = true;	/* the parameters stand as they were used */
 	t->values.value[PARAM_TASK].word = t->target.task == TASK_REGRESSION ? "regression" : "classification";
 	if (!t->values.value[PARAM_THRESHOLD].is_number && t->target.nclasses != 2)

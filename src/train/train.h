@@ -42,9 +42,16 @@ typedef struct Target
 	uint64	   *counts;			/* [nclasses] rows */
 	bool		numeric_labels;
 	uint32		positive;
+	double		cut;			/* high_value_percentile: 'high' is above it; else NaN */
+	double		above;			/* cut: share of the training rows above it */
+	bool		moved;			/* cut: it is another value than the percentile, because of ties */
 } Target;
 
+/* With high_value_percentile, values are the numbers until target_cut makes two classes of them. */
 extern void target_resolve(const Frame *frame, const ParamValues *values, Target *target);
+
+/* Find the cut on the training rows, which are to be known by now, and make 'other' and 'high' of all rows. */
+extern void target_cut(const Frame *frame, double percentile, const uint32 *rows, size_t n, Target *target);
 
 /* ---- features.c: frame columns to learner's columns and the model's schema -- */
 
@@ -103,6 +110,7 @@ typedef struct Holdout
 	uint32	   *test;
 	size_t		ntest;
 	/* where the sides part, for the recipe: below is held out (TIME: above) */
+	uint32		nclasses;		/* HASH: of the target that was split */
 	uint64	   *class_thresholds;	/* HASH: [max(nclasses, 1)] */
 	uint64		group_threshold;
 	double		time_threshold;
@@ -229,7 +237,10 @@ extern void training_store(Training *t);
 
 extern HoldoutKind holdout_kind(const ParamValues *values);
 
-/* Split, fit, measure, and fit again where that is asked for. */
+/* Decide who is held out, and what of the target depends on it. */
+extern void split_rows(Training *t);
+
+/* Fit, measure, and fit again where that is asked for. */
 extern void fit_and_measure(Training *t);
 
 /* ---- sets.c: training on the view of a feature set ------------------------------ */
