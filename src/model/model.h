@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "nodes/pg_list.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
 #include "utils/snapshot.h"
@@ -67,6 +68,7 @@ extern uint8 *store_read_bytes(const ModelVersion *version);
 extern Jsonb *store_read_metrics(const ModelVersion *version);
 extern Jsonb *store_read_curve(const ModelVersion *version);
 extern Jsonb *store_read_recipe(const ModelVersion *version);
+extern List *store_read_notes(const ModelVersion *version); /* of char * */
 
 /*
  * The held-out sample: actual[n] (a value or a class number) and

@@ -303,14 +303,14 @@ store_read_bytes(const ModelVersion *version)
 	return bytes;
 }
 
-/* A jsonb column of the version's row, copied; NULL where it is null. */
-static Jsonb *
-read_jsonb(const ModelVersion *version, int column)
+/* A varlena column of the version's row, detoasted and copied; NULL where it is null. */
+static struct varlena *
+read_column(const ModelVersion *version, int column)
 {
 	ScanKeyData key;
 	StoreScan	scan;
 	HeapTuple	tuple;
-	Jsonb	   *result = NULL;
+	struct varlena *result = NULL;
 
 	ScanKeyInit(&key, VERSION_STORE_ID, BTEqualStrategyNumber, F_INT8EQ,
 				Int64GetDatum(version->version_id));
@@ -322,7 +322,7 @@ read_jsonb(const ModelVersion *version, int column)
 		Datum		datum = heap_getattr(tuple, column, RelationGetDescr(scan.table), &isnull);
 
 		if (!isnull)
-			result = DatumGetJsonbPCopy(datum);
+			result = PG_DETOAST_DATUM_COPY(datum);
 	}
 	store_scan_end(&scan);
 	return result;
@@ -331,19 +331,37 @@ read_jsonb(const ModelVersion *version, int column)
 Jsonb *
 store_read_metrics(const ModelVersion *version)
 {
-	return read_jsonb(version, VERSION_STORE_METRICS);
+	return (Jsonb *) read_column(version, VERSION_STORE_METRICS);
 }
 
 Jsonb *
 store_read_curve(const ModelVersion *version)
 {
-	return read_jsonb(version, VERSION_STORE_CURVE);
+	return (Jsonb *) read_column(version, VERSION_STORE_CURVE);
 }
 
 Jsonb *
 store_read_recipe(const ModelVersion *version)
 {
-	return read_jsonb(version, VERSION_STORE_RECIPE);
+	return (Jsonb *) read_column(version, VERSION_STORE_RECIPE);
+}
+
+List *
+store_read_notes(const ModelVersion *version)
+{
+	ArrayType  *array = (ArrayType *) read_column(version, VERSION_STORE_NOTES);
+	List	   *notes = NIL;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+
+	if (array == NULL)
+		return NIL;
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		if (!nulls[i])
+			notes = lappend(notes, TextDatumGetCString(elements[i]));
+	return notes;
 }
 
 /* The numbers of a stored array, copied; it must have n of them, or any number where n is -1. */

@@ -52,10 +52,16 @@ evaluation_begin(FunctionCallInfo fcinfo, int version_argument, Evaluation *eval
 					 errdetail("It is %d.", version),
 					 errhint("The versions of a model are in echolon.model_versions; without version, or with NULL, the active one is evaluated.")));
 	}
-	memset(evaluation, 0, sizeof(*evaluation));
-	evaluation->version = store_lookup(text_to_cstring(PG_GETARG_TEXT_PP(0)), version, MODEL_PREDICT);
+	evaluation_open(text_to_cstring(PG_GETARG_TEXT_PP(0)), version, evaluation);
 	InitMaterializedSRF(fcinfo, 0);
 	evaluation->result = (ReturnSetInfo *) fcinfo->resultinfo;
+}
+
+void
+evaluation_open(const char *model, int32 version, Evaluation *evaluation)
+{
+	memset(evaluation, 0, sizeof(*evaluation));
+	evaluation->version = store_lookup(model, version, MODEL_PREDICT);
 }
 
 void
@@ -210,6 +216,20 @@ json_number_member(JsonbContainer *container, const char *key, bool *null, bool 
 	return Float8GetDatum(numeric_to_double(NumericGetDatum(value.val.numeric)));
 }
 
+double
+evaluation_metric(const Jsonb *metrics, const char *part, const char *metric)
+{
+	bool		null,
+				found;
+	Datum		number;
+
+	if (metrics == NULL)
+		return NAN;
+	number = json_number_member(json_object_member(unconstify(JsonbContainer *, &metrics->root), part), metric,
+								&null, &found);
+	return null ? NAN : DatumGetFloat8(number);
+}
+
 /* (model, version) -> (metric, score, train_score, oob_score, baseline, measured_on) */
 Datum
 echolon_metrics(PG_FUNCTION_ARGS)
@@ -251,8 +271,7 @@ echolon_metrics(PG_FUNCTION_ARGS)
 
 /* ---- classes -------------------------------------------------------------------------------- */
 
-/* Count the sample's rows by actual and predicted class. */
-static double *
+double *
 evaluation_confusion(const Evaluation *evaluation)
 {
 	const ModelFile *file = &evaluation->model->file;
@@ -351,13 +370,6 @@ echolon_confusion_matrix(PG_FUNCTION_ARGS)
 
 /* ---- features ----------------------------------------------------------------------------------- */
 
-typedef struct FeatureRank
-{
-	uint32		feature;
-	double		gain;
-	uint64		splits;
-} FeatureRank;
-
 /* By gain, then by splits, then by their order in the model. */
 static int
 feature_compare(const void *a, const void *b)
@@ -372,34 +384,48 @@ feature_compare(const void *a, const void *b)
 	return (x->feature > y->feature) - (x->feature < y->feature);
 }
 
+FeatureRank *
+evaluation_ranks(const Evaluation *evaluation)
+{
+	const ModelFile *file = &evaluation->model->file;
+	FeatureRank *ranks = palloc(mul_size(Max(file->nfeatures, 1), sizeof(FeatureRank)));
+	double		total = 0.0;
+
+	for (uint32 f = 0; f < file->nfeatures; f++)
+		total += file->learn.gain[f];
+	for (uint32 f = 0; f < file->nfeatures; f++)
+		ranks[f] = (FeatureRank) {f, file->learn.gain[f], file->learn.splits[f],
+		total > 0.0 ? file->learn.gain[f] / total : 0.0};
+	qsort(ranks, file->nfeatures, sizeof(FeatureRank), feature_compare);
+	return ranks;
+}
+
+char *
+evaluation_feature(const Evaluation *evaluation, uint32 feature)
+{
+	const char *name = evaluation->model->file.features[feature].name;
+
+	return pg_any_to_server(name, strlen(name), PG_UTF8);
+}
+
 /* (model, version) -> (rank, feature, importance, splits) */
 Datum
 echolon_feature_importance(PG_FUNCTION_ARGS)
 {
 	Evaluation	evaluation;
-	const ModelFile *file;
 	FeatureRank *ranks;
-	double		total = 0.0;
 
 	evaluation_begin(fcinfo, 1, &evaluation);
 	evaluation.model = cache_get(evaluation.version, CurrentMemoryContext);
-	file = &evaluation.model->file;
-	ranks = palloc(mul_size(Max(file->nfeatures, 1), sizeof(FeatureRank)));
-	for (uint32 f = 0; f < file->nfeatures; f++)
+	ranks = evaluation_ranks(&evaluation);
+	for (uint32 i = 0; i < evaluation.model->file.nfeatures; i++)
 	{
-		ranks[f] = (FeatureRank) {f, file->learn.gain[f], file->learn.splits[f]};
-		total += file->learn.gain[f];
-	}
-	qsort(ranks, file->nfeatures, sizeof(FeatureRank), feature_compare);
-	for (uint32 i = 0; i < file->nfeatures; i++)
-	{
-		const char *name = file->features[ranks[i].feature].name;
 		Datum		values[4];
 		bool		nulls[4] = {false};
 
 		values[0] = Int32GetDatum((int32) i + 1);
-		values[1] = CStringGetTextDatum(pg_any_to_server(name, strlen(name), PG_UTF8));
-		values[2] = Float8GetDatum(total > 0.0 ? ranks[i].gain / total : 0.0);
+		values[1] = CStringGetTextDatum(evaluation_feature(&evaluation, ranks[i].feature));
+		values[2] = Float8GetDatum(ranks[i].importance);
 		values[3] = Int64GetDatum((int64) ranks[i].splits);
 		evaluation_put(&evaluation, values, nulls);
 	}

@@ -27,6 +27,9 @@ typedef struct Evaluation
  */
 extern void evaluation_begin(FunctionCallInfo fcinfo, int version_argument, Evaluation *evaluation);
 
+/* The same for C: no result, the active version where version is 0. */
+extern void evaluation_open(const char *model, int32 version, Evaluation *evaluation);
+
 /* Load the model; an error where it is of another task, which names functions that fit. */
 extern void evaluation_model(Evaluation *evaluation, ModelTask task);
 
@@ -41,6 +44,27 @@ extern void evaluation_sample(Evaluation *evaluation);
  * an error with the labels in the hint where it must be named, or is unknown.
  */
 extern uint32 evaluation_label(FunctionCallInfo fcinfo, int argument, const Evaluation *evaluation);
+
+/* One number of a version's metrics, such as ("score", "r2"); NaN where there is none. metrics may be NULL. */
+extern double evaluation_metric(const Jsonb *metrics, const char *part, const char *metric);
+
+/* The sample's rows by actual and predicted class: [actual * nlabels + predicted]. */
+extern double *evaluation_confusion(const Evaluation *evaluation);
+
+/* What a feature gave the trees. */
+typedef struct FeatureRank
+{
+	uint32		feature;
+	double		gain;			/* of all its splits */
+	uint64		splits;
+	double		importance;		/* its share of all gain; 0 where there is none */
+} FeatureRank;
+
+/* All features, the most important first. */
+extern FeatureRank *evaluation_ranks(const Evaluation *evaluation);
+
+/* A feature's name in the database's encoding. */
+extern char *evaluation_feature(const Evaluation *evaluation, uint32 feature);
 
 /* One row of the result. */
 extern void evaluation_put(Evaluation *evaluation, Datum *values, bool *nulls);

@@ -15,6 +15,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 
+#include "data/words.h"
 #include "learn/hash.h"
 #include "learn/metrics.h"
 #include "train/train.h"
@@ -33,24 +34,6 @@ static const char *
 metric_text(double value)
 {
 	return isfinite(value) ? psprintf("%.*f", fabs(value) < 10 ? 3 : 1, value) : "unknown";
-}
-
-/* 8602 as 8,602. */
-static char *
-count_text(uint64 n)
-{
-	char	   *digits = psprintf(UINT64_FORMAT, n);
-	int			length = (int) strlen(digits);
-	StringInfoData buf;
-
-	initStringInfo(&buf);
-	for (int i = 0; i < length; i++)
-	{
-		if (i > 0 && (length - i) % 3 == 0)
-			appendStringInfoChar(&buf, ',');
-		appendStringInfoChar(&buf, digits[i]);
-	}
-	return buf.data;
 }
 
 /* One note on the classes of which chosen[k] says something; only the first few are named. */
@@ -154,15 +137,15 @@ record_announce(const Training *t)
 	initStringInfo(&buf);
 	appendStringInfo(&buf, "%s version %d: ", t->model, t->version);
 	if (t->score.n == 0)
-		appendStringInfo(&buf, "fitted to %s rows, not measured", count_text(t->nfitted));
+		appendStringInfo(&buf, "fitted to %s rows, not measured", words_count(t->nfitted));
 	else
 		appendStringInfo(&buf, "%s %s on %s %s rows", metric,
-						 metric_text(scores_value(&t->score, metric)), count_text(t->nmeasured),
+						 metric_text(scores_value(&t->score, metric)), words_count(t->nmeasured),
 						 t->outer.ntest > 0 ? "held-out" : "out-of-bag");
 	if (t->baseline.scores.n > 0)
 		appendStringInfo(&buf, ", %s %s", t->baseline.name,
 						 metric_text(scores_value(&t->baseline.scores, metric)));
-	appendStringInfo(&buf, "; %s %s in %.1f s", count_text(ntrees), trees, t->seconds);
+	appendStringInfo(&buf, "; %s %s in %.1f s", words_count(ntrees), trees, t->seconds);
 	if (t->notes != NIL)
 	{
 		StringInfoData detail;
