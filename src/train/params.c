@@ -300,6 +300,46 @@ value_from_any(const ParamDef *def, Oid type, Datum datum, ParamValue *value)
 }
 
 void
+params_defaults(LearnAlgorithm algorithm, ParamValues *values)
+{
+	int			function = algorithm == LEARN_FOREST ? IN_RF : IN_GB;
+
+	memset(values, 0, sizeof(*values));
+	values->algorithm = algorithm;
+	for (int id = 0; id < PARAM_COUNT; id++)
+	{
+		const ParamDef *def = &param_defs[id];
+		const char *fallback = algorithm == LEARN_FOREST ? def->rf_default : def->gb_default;
+
+		if ((def->functions & function) != 0 && fallback)
+			value_from_text(def, fallback, &values->value[id]);
+	}
+}
+
+void
+params_set_number(ParamValues *values, ParamId id, double number)
+{
+	const ParamDef *def = &param_defs[id];
+	ParamValue *value = &values->value[id];
+
+	check_number(def, number, float8out_internal(number));
+	value->given = true;
+	value->is_number = true;
+	value->number = number;
+	if (def->type == PTYPE_INTEGER || def->type == PTYPE_BIGINT)
+		value->integer = (int64) number;
+}
+
+void
+params_set_word(ParamValues *values, ParamId id, const char *word)
+{
+	check_word(&param_defs[id], word);
+	values->value[id].given = true;
+	values->value[id].is_number = false;
+	values->value[id].word = word;
+}
+
+void
 params_read(FunctionCallInfo fcinfo, LearnAlgorithm algorithm, ParamValues *values)
 {
 	int			function = algorithm == LEARN_FOREST ? IN_RF : IN_GB;
@@ -314,13 +354,11 @@ params_read(FunctionCallInfo fcinfo, LearnAlgorithm algorithm, ParamValues *valu
 	nargs = get_func_arg_info(tuple, &types, &names, &modes);
 	ReleaseSysCache(tuple);
 
-	memset(values, 0, sizeof(*values));
-	values->algorithm = algorithm;
+	params_defaults(algorithm, values);
 	for (int id = 0; id < PARAM_COUNT; id++)
 	{
 		const ParamDef *def = &param_defs[id];
 		ParamValue *value = &values->value[id];
-		const char *fallback = algorithm == LEARN_FOREST ? def->rf_default : def->gb_default;
 		int			arg;
 
 		if ((def->functions & function) == 0)
@@ -331,14 +369,11 @@ params_read(FunctionCallInfo fcinfo, LearnAlgorithm algorithm, ParamValues *valu
 		if (arg >= fcinfo->nargs)
 			elog(ERROR, "function %u has no argument \"%s\"", fcinfo->flinfo->fn_oid, def->name);
 		if (fcinfo->args[arg].isnull)
-		{
-			if (fallback)
-				value_from_text(def, fallback, value);
 			continue;
-		}
 
 		Datum		datum = fcinfo->args[arg].value;
 
+		memset(value, 0, sizeof(*value));
 		value->given = true;
 		switch (def->type)
 		{

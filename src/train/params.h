@@ -93,6 +93,13 @@ typedef struct ParamValues
 	ParamValue	value[PARAM_COUNT];
 } ParamValues;
 
+/* All defaults; the relation and the target are the caller's to give. */
+extern void params_defaults(LearnAlgorithm algorithm, ParamValues *values);
+
+/* Give one of them, checked as an argument is: a number or a word, but no name, relation or list. */
+extern void params_set_number(ParamValues *values, ParamId id, double number);
+extern void params_set_word(ParamValues *values, ParamId id, const char *word);
+
 /* Read and range-check the arguments of echolon_train_rf or echolon_train_gb, by name. */
 extern void params_read(FunctionCallInfo fcinfo, LearnAlgorithm algorithm, ParamValues *values);
 

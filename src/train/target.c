@@ -162,6 +162,25 @@ resolve_positive(const FrameColumn *column, const ParamValue *wanted, Target *ta
 			 errhint("Its classes are %s.", labels.data)));
 }
 
+/* Are a column's numbers classes, where nobody says so? */
+static bool
+two_integers(const FrameColumn *column, uint32 ndistinct)
+{
+	return column->type.integral && ndistinct == 2;
+}
+
+bool
+target_is_class(const Frame *frame)
+{
+	const FrameColumn *column = &frame->columns[frame->target];
+	uint32		ndistinct;
+
+	if (column->type.kind != COLUMN_NUMBER)
+		return column->type.kind == COLUMN_CATEGORY;
+	(void) distinct_values(column->values, frame->nrows, FEW_VALUES, &ndistinct);
+	return two_integers(column, ndistinct);
+}
+
 /* Is a number target high?  Its values stay numbers until the training rows are known. */
 static void
 resolve_high_value(const Frame *frame, const FrameColumn *column, const ParamValues *values, Target *target)
@@ -242,10 +261,10 @@ target_resolve(const Frame *frame, const ParamValues *values, Target *target)
 	else if (column->type.kind == COLUMN_NUMBER)
 	{
 		(void) distinct_values(column->values, frame->nrows, FEW_VALUES, &ndistinct);
-		if (task->given)
-			target->task = strcmp(task->word, "classification") == 0 ? TASK_CLASSIFICATION : TASK_REGRESSION;
+		if (task->given ? strcmp(task->word, "classification") == 0 : two_integers(column, ndistinct))
+			target->task = TASK_CLASSIFICATION;
 		else
-			target->task = column->type.integral && ndistinct == 2 ? TASK_CLASSIFICATION : TASK_REGRESSION;
+			target->task = TASK_REGRESSION;
 	}
 	else
 		ereport(ERROR,

@@ -61,19 +61,13 @@ keep_recipe(Training *t)
 	t->recipe = store_read_recipe(store_lookup(t->model, 0, MODEL_TRAIN));
 	if (task->given)
 		return;
-	if (t->values.value[PARAM_HIGH_VALUE_PERCENTILE].given && strcmp(stored, "regression") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("model \"%s\" is a regression, and a model's task does not change", t->model),
-				 errdetail("High values are a classification."),
-				 errhint("Use model => %s, or another name.",
-						 quote_literal_cstr(psprintf("%s_high", t->model)))));
+	t->task_kept = true;
 	task->given = true;
 	task->word = stored;
 }
 
-static void
-read_frame(Training *t)
+void
+training_read(Training *t)
 {
 	FrameSpec	spec;
 	HoldoutKind kind = holdout_kind(&t->values);
@@ -224,13 +218,28 @@ training_begin(const ParamValues *values)
 	return t;
 }
 
+/* High values cannot be the new version of a regression. */
+static void
+check_kept_task(const Training *t)
+{
+	const ParamValue *v = t->values.value;
+
+	if (t->task_kept && v[PARAM_HIGH_VALUE_PERCENTILE].given && strcmp(v[PARAM_TASK].word, "regression") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model \"%s\" is a regression, and a model's task does not change", t->model),
+				 errdetail("High values are a classification."),
+				 errhint("Use model => %s, or another name.",
+						 quote_literal_cstr(psprintf("%s_high", t->model)))));
+}
+
 void
-training_run(Training *t)
+training_fit(Training *t)
 {
 	StringInfoData parameters;
 	instr_time	end;
 
-	read_frame(t);
+	check_kept_task(t);
 	target_resolve(t->frame, &t->values, &t->target);
 	split_rows(t);
 	t->values.value[PARAM_TASK].given = true;	/* the parameters stand as they were used */
@@ -306,7 +315,8 @@ train(FunctionCallInfo fcinfo, LearnAlgorithm algorithm)
 	MemoryContextSwitchTo(context);
 	params_read(fcinfo, algorithm, &values);
 	t = training_begin(&values);
-	training_run(t);
+	training_read(t);
+	training_fit(t);
 	training_store(t);
 	row = result_row(t, desc);
 

@@ -47,6 +47,9 @@ typedef struct Target
 	bool		moved;			/* cut: it is another value than the percentile, because of ties */
 } Target;
 
+/* Is the target of a frame one of classes by itself: a category, or an integer of two values? */
+extern bool target_is_class(const Frame *frame);
+
 /* With high_value_percentile, values are the numbers until target_cut makes two classes of them. */
 extern void target_resolve(const Frame *frame, const ParamValues *values, Target *target);
 
@@ -187,6 +190,7 @@ typedef struct Training
 	char	   *relation;		/* schema.name */
 	const char *model;
 	Jsonb	   *recipe;			/* of the version that is active now; NULL: a new model */
+	bool		task_kept;		/* the task is the stored model's */
 	FeatureSet *feature_set;	/* the relation is its view; NULL: none's */
 	Frame	   *frame;
 	Target		target;
@@ -227,8 +231,11 @@ typedef struct Training
  */
 extern Training *training_begin(const ParamValues *values);
 
-/* Read, split, fit, measure; nothing is written. */
-extern void training_run(Training *t);
+/* Read its frame; one that another training on the same columns has read may be given instead. */
+extern void training_read(Training *t);
+
+/* Split, fit, measure; nothing is written. */
+extern void training_fit(Training *t);
 
 /* Store it as a new, active version, and say so in a NOTICE. */
 extern void training_store(Training *t);
