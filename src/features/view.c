@@ -316,6 +316,7 @@ feature_renamed_column(Oid viewid, Oid relid, char **now)
 void
 feature_check_columns(const FeatureSet *set)
 {
+	ListCell   *cell;
 	char	   *now;
 	char	   *renamed = feature_renamed_column(set->view, set->relid, &now);
 
@@ -326,4 +327,14 @@ feature_check_columns(const FeatureSet *set)
 				 errdetail("It is called \"%s\" now, and the view of feature set \"%s\" goes on to show it as \"%s\".",
 						   now, set->name, renamed),
 				 errhint("Give it its name again, or drop the set and make a new one.")));
+
+	/* the view of a materialized set does not look at the relation, and lets its columns be renamed */
+	foreach(cell, set->columns)
+		if (get_attnum(set->relid, lfirst(cell)) == InvalidAttrNumber)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("column \"%s\" of %s, which feature set \"%s\" is made of, does not exist any more",
+							(char *) lfirst(cell), set->relation, set->name),
+					 errhint("If it was renamed, give it its name again; else drop the set with echolon_drop_features(%s) and make a new one.",
+							 quote_literal_cstr(set->name))));
 }

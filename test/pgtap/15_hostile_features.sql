@@ -137,5 +137,15 @@ CREATE TABLE late AS SELECT i AS id, CASE WHEN i = 5 THEN date '5874897-12-31' E
 SELECT lives_ok($$SELECT echolon_create_features('late_parts', 'late', 'day', families => '{temporal}')$$, 'a date beyond all timestamps');
 SELECT is(pg_temp.differences('late_parts'), 0::bigint, 'has calendar parts');
 
+-- the view of a materialized set does not see that a column of the relation is renamed: the refresh does
+CREATE TABLE kept AS SELECT i AS id, date '2024-01-01' + i AS day, i % 7 AS v FROM generate_series(1, 50) AS i;
+SELECT echolon_create_features('kept_set', 'kept', 'day', '{v}', '{}', materialized => true);
+ALTER TABLE kept RENAME COLUMN v TO w;
+SELECT matches(pg_temp.error_of($$SELECT echolon_refresh_features('kept_set')$$),
+	'column "v" of public.kept, which feature set "kept_set" is made of, does not exist any more .*give it its name again',
+	'a materialized set says which column is gone');
+ALTER TABLE kept RENAME COLUMN w TO v;
+SELECT lives_ok($$SELECT echolon_refresh_features('kept_set')$$, 'and is refreshed when it is back');
+
 SELECT * FROM finish();
 ROLLBACK;
