@@ -33,7 +33,10 @@ note(Training *t, char *text)
 static const char *
 metric_text(double value)
 {
-	return isfinite(value) ? psprintf("%.*f", fabs(value) < 10 ? 3 : 1, value) : "unknown";
+	if (!isfinite(value))
+		return "unknown";
+	/* the mean's r2 is a little below zero: no "-0.000" */
+	return psprintf("%.*f", fabs(value) < 10 ? 3 : 1, fabs(value) < 0.0005 ? 0.0 : value);
 }
 
 /* One note on the classes of which chosen[k] says something; only the first few are named. */

@@ -153,5 +153,18 @@ TRUNCATE keyless;
 INSERT INTO keyless SELECT * FROM shuffled;
 SELECT is_empty('(SELECT * FROM keyless_features EXCEPT ALL SELECT * FROM before)', 'the order of rows on disk is of no importance');
 
+-- ---- a foreign table
+CREATE EXTENSION IF NOT EXISTS file_fdw;
+CREATE SERVER IF NOT EXISTS features_files FOREIGN DATA WRAPPER file_fdw;
+CREATE FOREIGN TABLE far (id int, day date, grp text, x float8) SERVER features_files
+	OPTIONS (program $$seq 1 600 | awk '{ printf "%d,2024-%02d-%02d,g%d,%d\n", $1, 1 + int($1 / 84), 1 + int($1 / 3) % 28, $1 % 3, ($1 * 7919) % 101 }'$$, format 'csv');
+CREATE TABLE near AS SELECT * FROM far;
+SELECT ok((SELECT features FROM echolon_create_features('far_set', 'far', 'day', '{x}', '{grp}', '{grp}')) > 10, 'features of a foreign table');
+SELECT ok((SELECT features FROM echolon_create_features('near_set', 'near', 'day', '{x}', '{grp}', '{grp}')) > 10, 'and of its copy');
+SELECT is_empty('(SELECT * FROM far_set EXCEPT ALL SELECT * FROM near_set)', 'are the same');
+SELECT is((SELECT echolon_features_at('far_set', f)::text FROM far AS f WHERE id = 500), (SELECT echolon_features_at('near_set', n)::text FROM near AS n WHERE id = 500), 'one row at a time too');
+SELECT echolon_train_gb('far_set', 'x', model => 'far'), echolon_train_gb('near_set', 'x', model => 'near');
+SELECT is(count(DISTINCT digest), 1::bigint, 'and so are the models') FROM echolon.model_versions WHERE model IN ('far', 'near');
+
 SELECT * FROM finish();
 ROLLBACK;
