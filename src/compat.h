@@ -49,4 +49,11 @@
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
+/* 18: a path counts its disabled nodes */
+#if PG_VERSION_NUM >= 180000
+#define path_keep_disabled_nodes(path, below) ((path)->disabled_nodes = (below)->disabled_nodes)
+#else
+#define path_keep_disabled_nodes(path, below) ((void) 0)
+#endif
+
 #endif							/* ECHOLON_COMPAT_H */

@@ -6,6 +6,7 @@
 
 #include "fmgr.h"
 
+#include "features/rolling_scan.h"
 #include "model/model.h"
 
 PG_MODULE_MAGIC;
@@ -16,5 +17,7 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
+	/* settings first: after model_define_gucs no more may come */
+	rolling_scan_install();
 	model_define_gucs();
 }

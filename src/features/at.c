@@ -334,7 +334,7 @@ read_row(AtCall *call, HeapTupleHeader header, AtRow *row)
 	}
 	/* a date that is no timestamp is an error where there are windows, as in the view */
 	row->time = at->nwindows == 0 ? ROW_DATELESS :
-		direct_time(at->set, row->values[at->date], row->nulls[at->date]);
+		row_time(at->set->date_kind, row->values[at->date], row->nulls[at->date]);
 }
 
 /* ---- its features ------------------------------------------------------------------------ */

@@ -212,7 +212,7 @@ history_row(void *arg, TupleDesc desc, Datum *values, bool *nulls)
 		at_check_rows(at, desc);
 		history->desc = desc;
 	}
-	time = direct_time(at->set, values[place], nulls[place]);
+	time = row_time(at->set->date_kind, values[place], nulls[place]);
 
 	/* a date of -infinity is in no window */
 	if (time >= ROW_TIMELESS || !row_before(row, time, values, nulls) ||

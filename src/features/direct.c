@@ -34,8 +34,6 @@
 #include "model/model.h"
 
 #define CHECK_ROWS		1024	/* rows between two cancel checks; a power of two */
-#define FETCH_AHEAD		16		/* rows whose record is fetched; half as many for what it points to */
-#define FETCH_BYTES		256		/* of a record, at most */
 
 /* A column of the query. */
 typedef struct QueryColumn
@@ -325,20 +323,6 @@ direct_clock(const FeatureSet *set)
 						set->date_kind == COLUMN_TIMESTAMPTZ ? calendar_zone(set->zone) : NULL);
 }
 
-int64
-direct_time(const FeatureSet *set, Datum date, bool isnull)
-{
-	int64		micros;
-
-	if (isnull)
-		return ROW_DATELESS;
-	if (clock_time(set->date_kind, date, &micros))
-		return micros;
-	if (set->date_kind == COLUMN_DATE)
-		return DATE_IS_NOBEGIN(DatumGetDateADT(date)) ? ROW_EARLIEST : ROW_LATEST;
-	return TIMESTAMP_IS_NOBEGIN(DatumGetTimestamp(date)) ? ROW_EARLIEST : ROW_LATEST;
-}
-
 /* The store, its fields and groups; false where groups cannot be told apart by a hash. */
 static bool
 scan_open(DirectScan *scan, MemoryContext context)
@@ -396,7 +380,7 @@ scan_keep(void *arg, TupleDesc desc, Datum *values, bool *nulls)
 	RowStore   *store = scan->store;
 	char	   *record;
 
-	record = rowstore_add(store, direct_time(scan->set, values[scan->date], nulls[scan->date]),
+	record = rowstore_add(store, row_time(scan->set->date_kind, values[scan->date], nulls[scan->date]),
 						  groups_find(scan->table, scan->groups, values, nulls));
 	if (record != NULL)
 	{
@@ -418,13 +402,6 @@ scan_keep(void *arg, TupleDesc desc, Datum *values, bool *nulls)
 
 /* ---- computing ---------------------------------------------------------------------- */
 
-/* What all dates are multiples of, counted from the first. */
-static int64
-scan_unit(const DirectScan *scan)
-{
-	return scan->set->date_kind == COLUMN_DATE ? USECS_PER_DAY : 1;
-}
-
 /* Shares and ranks into the records. */
 static void
 scan_dates(DirectScan *scan)
@@ -434,7 +411,7 @@ scan_dates(DirectScan *scan)
 
 	if (scan->ndates == 0)
 		return;
-	rows = roworder_sort(store, 0, NULL, 0, scan_unit(scan));
+	rows = roworder_sort(store, 0, NULL, 0, row_time_unit(scan->set->date_kind));
 	for (int i = 0; i < scan->ndates; i++)
 	{
 		const DirectDate *date = &scan->dates[i];
@@ -562,30 +539,6 @@ scan_give(DirectScan *scan, Datum *values, bool *nulls)
 	MemoryContextReset(scan->row_context);
 }
 
-/* Fetch ahead what the row i in order needs: rows lie at random in memory. */
-static inline void
-scan_fetch(const DirectScan *scan, const SortRow *rows, size_t i)
-{
-	const RowStore *store = scan->store;
-
-	if (i + FETCH_AHEAD < store->nrows)
-	{
-		const char *record = rowstore_row(store, rows[i + FETCH_AHEAD].row);
-		size_t		bytes = Min(store->cells.stride, FETCH_BYTES);
-
-		for (size_t byte = 0; byte < bytes; byte += CACHE_LINE)
-			__builtin_prefetch(record + byte);
-	}
-	if (i + FETCH_AHEAD / 2 < store->nrows)
-	{
-		const char *record = rowstore_row(store, rows[i + FETCH_AHEAD / 2].row);
-
-		/* NULL where the field is NULL, which is as good as any */
-		for (int f = 0; f < scan->npointers; f++)
-			__builtin_prefetch(*(char *const *) (record + store->fields[scan->pointers[f]].offset));
-	}
-}
-
 /* All rows in order, computed and given to the caller. */
 static void
 scan_compute(DirectScan *scan)
@@ -598,7 +551,7 @@ scan_compute(DirectScan *scan)
 
 	scan_dates(scan);
 	rows = roworder_sort(store, groups_count(scan->table), scan->keys, scan->nkeys,
-						 scan_unit(scan));
+						 row_time_unit(scan->set->date_kind));
 	scan_states(scan);
 	for (size_t i = 0; i < store->nrows; i++)
 	{
@@ -606,7 +559,7 @@ scan_compute(DirectScan *scan)
 
 		if ((i & (CHECK_ROWS - 1)) == 0)
 			CHECK_FOR_INTERRUPTS();
-		scan_fetch(scan, rows, i);
+		rowstore_fetch(store, rows, i, scan->pointers, scan->npointers);
 		if (i == 0 || ((const RowHead *) record)->group != group)
 		{
 			group = ((const RowHead *) record)->group;

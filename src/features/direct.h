@@ -20,9 +20,6 @@ extern List *feature_set_columns(const FeatureSet *set);
 /* The calendar of a set's dates. */
 extern RollingClock *direct_clock(const FeatureSet *set);
 
-/* A date as a row's time: below ROW_TIMELESS unless it is NULL or infinite. */
-extern int64 direct_time(const FeatureSet *set, Datum date, bool isnull);
-
 /* Push a row and raise where a result overflowed, as the window function does. */
 extern void direct_push(RollingState *state, double value, bool isnull, int64 time,
 						double *numbers, bool *isnulls);

@@ -307,6 +307,13 @@ groups_find(GroupTable *groups, const int *places, const Datum *values, const bo
 	return groups_add(groups, slot, hash, places, values, nulls);
 }
 
+void
+groups_values(const GroupTable *groups, uint32 group, const Datum **values, const bool **nulls)
+{
+	*values = groups->ncolumns == 0 ? NULL : groups->entries[group].values;
+	*nulls = groups->ncolumns == 0 ? NULL : groups->entries[group].nulls;
+}
+
 uint32
 groups_count(const GroupTable *groups)
 {

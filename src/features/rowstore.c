@@ -9,12 +9,15 @@
 
 #include "access/detoast.h"
 #include "storage/shmem.h"
+#include "utils/date.h"
 #include "utils/expandeddatum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "compat.h"
 #include "features/rowstore.h"
+#include "features/terms.h"
 
 /* Blocks of the arena grow to what huge pages can back. */
 #define ARENA_FIRST		((size_t) 64 * 1024)
@@ -217,4 +220,26 @@ row_put(RowStore *store, char *record, int field, Datum value)
 		*(char **) place = copy;
 	}
 	((RowHead *) record)->present[field >> 3] |= 1 << (field & 7);
+}
+
+/* ---- times ------------------------------------------------------------------ */
+
+int64
+row_time(ColumnKind kind, Datum date, bool isnull)
+{
+	int64		micros;
+
+	if (isnull)
+		return ROW_DATELESS;
+	if (clock_time(kind, date, &micros))
+		return micros;
+	if (kind == COLUMN_DATE)
+		return DATE_IS_NOBEGIN(DatumGetDateADT(date)) ? ROW_EARLIEST : ROW_LATEST;
+	return TIMESTAMP_IS_NOBEGIN(DatumGetTimestamp(date)) ? ROW_EARLIEST : ROW_LATEST;
+}
+
+int64
+row_time_unit(ColumnKind kind)
+{
+	return kind == COLUMN_DATE ? USECS_PER_DAY : 1;
 }

@@ -18,6 +18,7 @@
 #include "data/cells.h"
 #include "data/radix.h"
 #include "features/exact.h"
+#include "model/format.h"
 
 /*
  * A row's time where its date is infinite or NULL: from ROW_TIMELESS on, behind all others.  Such rows have
@@ -27,6 +28,9 @@
 #define ROW_EARLIEST	ROW_TIMELESS	/* -infinity */
 #define ROW_LATEST		(ROW_TIMELESS + 1)	/* infinity */
 #define ROW_DATELESS	(ROW_TIMELESS + 2)	/* NULL */
+
+#define FETCH_AHEAD		16		/* rows whose record is fetched; half as many for what it points to */
+#define FETCH_BYTES		256		/* of a record, at most */
 
 /* What every record begins with; a bit for each field follows. */
 typedef struct RowHead
@@ -123,6 +127,40 @@ row_number(const RowStore *store, const char *record, int field)
 	return *(const double *) (record + store->fields[field].offset);
 }
 
+/*
+ * Fetch ahead what the row i in order needs: rows lie at random in memory.  pointers: fields that are read and
+ * lie outside of the record.
+ */
+static inline void
+rowstore_fetch(const RowStore *store, const SortRow *rows, size_t i, const int *pointers,
+			   int npointers)
+{
+	if (i + FETCH_AHEAD < store->nrows)
+	{
+		const char *record = rowstore_row(store, rows[i + FETCH_AHEAD].row);
+		size_t		bytes = Min(store->cells.stride, FETCH_BYTES);
+
+		for (size_t byte = 0; byte < bytes; byte += CACHE_LINE)
+			__builtin_prefetch(record + byte);
+	}
+	if (i + FETCH_AHEAD / 2 < store->nrows)
+	{
+		const char *record = rowstore_row(store, rows[i + FETCH_AHEAD / 2].row);
+
+		/* NULL where the field is NULL, which is as good as any */
+		for (int f = 0; f < npointers; f++)
+			__builtin_prefetch(*(char *const *) (record + store->fields[pointers[f]].offset));
+	}
+}
+
+/* ---- times ------------------------------------------------------------------------ */
+
+/* A date as a row's time: below ROW_TIMELESS unless it is NULL or infinite. */
+extern int64 row_time(ColumnKind kind, Datum date, bool isnull);
+
+/* What the distances between all times of dates of this kind are multiples of. */
+extern int64 row_time_unit(ColumnKind kind);
+
 /* ---- groups and order (roworder.c) ------------------------------------------------ */
 
 typedef struct GroupTable GroupTable;
@@ -134,6 +172,10 @@ extern GroupTable *groups_create(RowStore *store, int ncolumns, const Oid *types
 /* The number of the group of a row: 0, 1, … by first sight.  places: its columns in values. */
 extern uint32 groups_find(GroupTable *groups, const int *places, const Datum *values,
 						  const bool *nulls);
+
+/* The columns of a group: those of its first row. */
+extern void groups_values(const GroupTable *groups, uint32 group, const Datum **values,
+						  const bool **nulls);
 
 /* How many there are: 1 without columns. */
 extern uint32 groups_count(const GroupTable *groups);

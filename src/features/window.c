@@ -30,20 +30,8 @@
 #include "compat.h"
 #include "data/column.h"
 #include "features/terms.h"
+#include "features/window.h"
 #include "model/model.h"
-
-/* Arguments. */
-enum
-{
-	ARG_VALUE,
-	ARG_AT,
-	ARG_TERMS,
-	ARG_ZONE,
-	ARG_FILL
-};
-
-/* Arguments that must be the same for all rows of a partition, from ARG_TERMS on. */
-#define NSETTINGS	3
 
 /* What a call site keeps in fn_extra. */
 typedef struct RollingCall
@@ -55,13 +43,8 @@ typedef struct RollingCall
 
 	/* what follows is made of the settings and lies in this context */
 	MemoryContext context;		/* reset where they change */
-	Datum		settings[NSETTINGS];	/* copies; where they are not fixed */
-	bool		settings_null[NSETTINGS];
-	RollingState *state;		/* NULL: not made yet */
-	int			nterms;
-	bool		needs_time;		/* a term does, so rows have to come in its order */
-	double	   *values;
-	bool	   *nulls;
+	NullableDatum settings[ROLLING_SETTINGS];	/* copies */
+	RollingEngine engine;
 } RollingCall;
 
 /* The executor's memory of a partition; zero where it begins. */
@@ -83,8 +66,8 @@ rolling_call_create(FunctionCallInfo fcinfo, WindowObject window)
 	FmgrInfo   *flinfo = fcinfo->flinfo;
 	MemoryContext caller = MemoryContextSwitchTo(flinfo->fn_mcxt);
 	RollingCall *call = palloc0(sizeof(RollingCall));
-	Oid			value_type = get_fn_expr_argtype(flinfo, ARG_VALUE);
-	Oid			at_type = get_fn_expr_argtype(flinfo, ARG_AT);
+	Oid			value_type = get_fn_expr_argtype(flinfo, ROLLING_ARG_VALUE);
+	Oid			at_type = get_fn_expr_argtype(flinfo, ROLLING_ARG_AT);
 	bool		isnull = false;
 
 	if (!column_type_resolve(value_type, &call->value_type) ||
@@ -96,8 +79,8 @@ rolling_call_create(FunctionCallInfo fcinfo, WindowObject window)
 				 errhint("Give a column of numbers, or cast to double precision.")));
 
 	/* a NULL that is the same for all rows: there is no time */
-	if (get_fn_expr_arg_stable(flinfo, ARG_AT))
-		(void) WinGetFuncArgCurrent(window, ARG_AT, &isnull);
+	if (get_fn_expr_arg_stable(flinfo, ROLLING_ARG_AT))
+		(void) WinGetFuncArgCurrent(window, ROLLING_ARG_AT, &isnull);
 	call->has_time = !isnull;
 	if (call->has_time &&
 		(!column_type_resolve(at_type, &call->at_type) ||
@@ -110,8 +93,8 @@ rolling_call_create(FunctionCallInfo fcinfo, WindowObject window)
 				 errhint("Give the column the rows are ordered by, or NULL where all windows are of rows.")));
 
 	call->fixed = true;
-	for (int i = 0; i < NSETTINGS; i++)
-		call->fixed = call->fixed && get_fn_expr_arg_stable(flinfo, ARG_TERMS + i);
+	for (int i = 0; i < ROLLING_SETTINGS; i++)
+		call->fixed = call->fixed && get_fn_expr_arg_stable(flinfo, ROLLING_ARG_TERMS + i);
 	call->context = AllocSetContextCreate(flinfo->fn_mcxt, "echolon rolling windows",
 										  ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(caller);
@@ -123,23 +106,25 @@ rolling_call_create(FunctionCallInfo fcinfo, WindowObject window)
 static bool
 setting_same(const RollingCall *call, int setting, Datum datum, bool isnull)
 {
-	if (isnull || call->settings_null[setting])
-		return isnull && call->settings_null[setting];
-	return datum_image_eq(call->settings[setting], datum, false, -1);
+	const NullableDatum *own = &call->settings[setting];
+
+	if (isnull || own->isnull)
+		return isnull && own->isnull;
+	return datum_image_eq(own->value, datum, false, -1);
 }
 
 /* True where the engine is there and its settings are those of the current row. */
 static bool
 settings_same(const RollingCall *call, WindowObject window)
 {
-	if (call->state == NULL)
+	if (call->engine.state == NULL)
 		return false;
 	if (call->fixed)
 		return true;
-	for (int i = 0; i < NSETTINGS; i++)
+	for (int i = 0; i < ROLLING_SETTINGS; i++)
 	{
 		bool		isnull;
-		Datum		datum = WinGetFuncArgCurrent(window, ARG_TERMS + i, &isnull);
+		Datum		datum = WinGetFuncArgCurrent(window, ROLLING_ARG_TERMS + i, &isnull);
 
 		if (!setting_same(call, i, datum, isnull))
 			return false;
@@ -159,86 +144,113 @@ fill_parse(const char *fill)
 	return true;
 }
 
-/* The engine for the settings of the current row. */
-static void
-rolling_call_prepare(RollingCall *call, WindowObject window)
+void
+rolling_engine_create(RollingEngine *engine, const NullableDatum *settings, bool has_time,
+					  ColumnKind at_kind)
 {
-	MemoryContext caller;
+	const NullableDatum *zone_setting = &settings[ROLLING_ARG_ZONE - ROLLING_ARG_TERMS];
+	const NullableDatum *fill_setting = &settings[ROLLING_ARG_FILL - ROLLING_ARG_TERMS];
 	RollingTerm *terms;
 	RollingClock *clock = NULL;
 	const char *zone = NULL;
 	bool		fill = false;
 
-	call->state = NULL;
-	MemoryContextReset(call->context);
-	caller = MemoryContextSwitchTo(call->context);
-
-	for (int i = 0; i < NSETTINGS; i++)
-	{
-		Datum		datum = WinGetFuncArgCurrent(window, ARG_TERMS + i, &call->settings_null[i]);
-
-		call->settings[i] = call->settings_null[i] ? (Datum) 0 :
-			PointerGetDatum(PG_DETOAST_DATUM_COPY(datum));
-	}
-	if (call->settings_null[0])
+	if (settings[0].isnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("terms of echolon_rolling must not be NULL"),
 				 errhint("Give what to compute, such as '{mean 7,lag 1}'.")));
-	terms = terms_parse(DatumGetArrayTypeP(call->settings[0]), &call->nterms);
-	if (!call->settings_null[1])
-		zone = TextDatumGetCString(call->settings[1]);
-	if (!call->settings_null[2])
-		fill = fill_parse(TextDatumGetCString(call->settings[2]));
+	terms = terms_parse(DatumGetArrayTypeP(settings[0].value), &engine->nterms);
+	if (!zone_setting->isnull)
+		zone = TextDatumGetCString(zone_setting->value);
+	if (!fill_setting->isnull)
+		fill = fill_parse(TextDatumGetCString(fill_setting->value));
 
-	call->needs_time = false;
-	for (int i = 0; i < call->nterms; i++)
+	engine->needs_time = false;
+	for (int i = 0; i < engine->nterms; i++)
 	{
 		if (!term_needs_time(&terms[i]))
 			continue;
-		if (!call->has_time)
+		if (!has_time)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("rolling term %d needs the time of the rows", i + 1),
 					 errdetail("The second argument of echolon_rolling is NULL."),
 					 errhint("Give the date or timestamp that the window is ordered by.")));
-		call->needs_time = true;
+		engine->needs_time = true;
 	}
-	if (call->has_time)
+	if (has_time)
 	{
 		/* a name is looked at also where it does not count */
 		pg_tz	   *tz = zone ? calendar_zone(zone) : session_timezone;
 
-		clock = clock_create(call->at_type.kind, tz);
+		clock = clock_create(at_kind, tz);
 	}
 	else if (zone)
 		(void) calendar_zone(zone);
 
-	call->values = palloc0(mul_size(call->nterms, sizeof(double)));
-	call->nulls = palloc0(mul_size(call->nterms, sizeof(bool)));
-	call->state = rolling_create(limited_env(call->context, "echolon_rolling"), terms, call->nterms,
-								 clock, fill);
+	engine->values = palloc0(mul_size(engine->nterms, sizeof(double)));
+	engine->nulls = palloc0(mul_size(engine->nterms, sizeof(bool)));
+	engine->state = rolling_create(limited_env(CurrentMemoryContext, "echolon_rolling"), terms,
+								   engine->nterms, clock, fill);
+}
+
+/* The engine for the settings of the current row. */
+static void
+rolling_call_prepare(RollingCall *call, WindowObject window)
+{
+	MemoryContext caller;
+
+	call->engine.state = NULL;
+	MemoryContextReset(call->context);
+	caller = MemoryContextSwitchTo(call->context);
+	for (int i = 0; i < ROLLING_SETTINGS; i++)
+	{
+		NullableDatum *setting = &call->settings[i];
+		Datum		datum = WinGetFuncArgCurrent(window, ROLLING_ARG_TERMS + i, &setting->isnull);
+
+		setting->value = setting->isnull ? (Datum) 0 : PointerGetDatum(PG_DETOAST_DATUM_COPY(datum));
+	}
+	rolling_engine_create(&call->engine, call->settings, call->has_time, call->at_type.kind);
 	MemoryContextSwitchTo(caller);
 }
 
 /* ---- a row --------------------------------------------------------------------------- */
 
-/* The terms' values as float8[], in the current context. */
-static ArrayType *
-rolling_array(const double *values, const bool *nulls, int n)
+void
+rolling_engine_push(RollingEngine *engine, double value, bool isnull, int64 time)
 {
-	ArrayType  *array;
+	rolling_push(engine->state, value, isnull, time, engine->values, engine->nulls);
+	if (unlikely(rolling_overflowed(engine->state)))
+		float_overflow_error();
+}
+
+void
+rolling_engine_skip(RollingEngine *engine)
+{
+	memset(engine->nulls, true, engine->nterms * sizeof(bool));
+}
+
+Size
+rolling_array_size(int n)
+{
+	return add_size(ARR_OVERHEAD_WITHNULLS(1, n), mul_size(n, sizeof(double)));
+}
+
+ArrayType *
+rolling_array(void *memory, const RollingEngine *engine)
+{
+	const double *values = engine->values;
+	const bool *nulls = engine->nulls;
+	int			n = engine->nterms;
+	ArrayType  *array = memory;
 	int			nnulls = 0;
-	Size		header,
-				size;
+	Size		header;
 
 	for (int i = 0; i < n; i++)
 		nnulls += nulls[i];
 	header = nnulls > 0 ? ARR_OVERHEAD_WITHNULLS(1, n) : ARR_OVERHEAD_NONULLS(1);
-	size = header + sizeof(double) * (n - nnulls);
-
-	array = palloc(size);
-	SET_VARSIZE(array, size);
+	SET_VARSIZE(array, header + sizeof(double) * (n - nnulls));
 	array->ndim = 1;
 	array->dataoffset = nnulls > 0 ? (int32) header : 0;
 	array->elemtype = FLOAT8OID;
@@ -274,10 +286,10 @@ rolling_row_time(RollingCall *call, RollingPartition *partition, WindowObject wi
 	*micros = 0;
 	if (!call->has_time)
 		return true;
-	at = WinGetFuncArgCurrent(window, ARG_AT, &isnull);
+	at = WinGetFuncArgCurrent(window, ROLLING_ARG_AT, &isnull);
 	if (isnull || !clock_time(call->at_type.kind, at, micros))
 		return false;
-	if (call->needs_time && partition->has_last && *micros < partition->last)
+	if (call->engine.needs_time && partition->has_last && *micros < partition->last)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("echolon_rolling needs rows in order of time for windows of time"),
@@ -311,7 +323,7 @@ echolon_rolling(PG_FUNCTION_ARGS)
 	{
 		if (!settings_same(call, window))
 			rolling_call_prepare(call, window);
-		rolling_restart(call->state);
+		rolling_restart(call->engine.state);
 	}
 	else if (!settings_same(call, window))
 		ereport(ERROR,
@@ -322,16 +334,14 @@ echolon_rolling(PG_FUNCTION_ARGS)
 	if (rolling_row_time(call, partition, window, &micros))
 	{
 		bool		isnull;
-		Datum		datum = WinGetFuncArgCurrent(window, ARG_VALUE, &isnull);
+		Datum		datum = WinGetFuncArgCurrent(window, ROLLING_ARG_VALUE, &isnull);
 		double		value = isnull ? 0.0 : column_number(&call->value_type, datum);
 
-		rolling_push(call->state, value, isnull, micros, call->values, call->nulls);
-		if (unlikely(rolling_overflowed(call->state)))
-			float_overflow_error();
+		rolling_engine_push(&call->engine, value, isnull, micros);
 	}
 	else
-		memset(call->nulls, true, call->nterms * sizeof(bool));
+		rolling_engine_skip(&call->engine);
 
 	partition->rows++;
-	PG_RETURN_ARRAYTYPE_P(rolling_array(call->values, call->nulls, call->nterms));
+	PG_RETURN_ARRAYTYPE_P(rolling_array(palloc(rolling_array_size(call->engine.nterms)), &call->engine));
 }

@@ -1,8 +1,13 @@
 -- ---- features: the window function behind the views ----
 
+CREATE FUNCTION echolon.rolling_support(internal) RETURNS internal
+LANGUAGE C STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'echolon_rolling_support';
+COMMENT ON FUNCTION echolon.rolling_support(internal) IS
+'What the planner asks about a call of echolon_rolling: its cost; not to be called directly';
+
 CREATE FUNCTION echolon_rolling(value "any", at "any", terms text[], zone text DEFAULT NULL, fill text DEFAULT NULL)
 RETURNS double precision[]
-LANGUAGE C WINDOW STABLE PARALLEL SAFE COST 20
+LANGUAGE C WINDOW STABLE PARALLEL SAFE COST 20 SUPPORT echolon.rolling_support
 AS 'MODULE_PATHNAME', 'echolon_rolling';
 COMMENT ON FUNCTION echolon_rolling("any", "any", text[], text, text) IS
 'Rolling statistics, lags and running totals of a column, all in one pass over the rows of a window: an array with one element a term, in their order.
