@@ -23,6 +23,7 @@
 
 #include "compat.h"
 #include "model/cache.h"
+#include "model/format_envelope.h"
 #include "model/store.h"
 
 typedef struct CacheKey
@@ -143,12 +144,33 @@ cache_load_bytes(const uint8 *bytes, size_t length, MemoryContext context)
 	model = palloc0(sizeof(CachedModel));
 	copy = MemoryContextAllocHuge(own, Max(length, 1));
 	memcpy(copy, bytes, length);
-	if (!read_model(model, copy, length, why, sizeof(why)))
+	if (envelope_is(copy, length))
+	{
+		ModelEnvelope envelope;
+
+		if (!envelope_read(backend_env(), copy, length, &envelope, why, sizeof(why)))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("the bytes are not a model that can be used"),
+					 errdetail("The export is damaged: %s.", why),
+					 errhint("Pass what echolon_export_model returned.")));
+		bytes = envelope.model;
+		length = envelope.model_length;
+	}
+	else
+		bytes = copy;
+	if (!read_model(model, bytes, length, why, sizeof(why)))
+	{
+		const char *hint;
+		const char *foreign = envelope_foreign(bytes, length, &hint);
+
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("the bytes are not a model that can be used"),
+				 foreign ? errdetail("They look like %s.", foreign) :
 				 errdetail("The model is damaged: %s.", why),
-				 errhint("Pass what echolon_export_model returned.")));
+				 errhint("%s", hint ? hint : "Pass what echolon_export_model returned.")));
+	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextSetParent(own, context);
 	error_context_stack = callback.previous;

@@ -91,7 +91,8 @@ extern HoldoutSample *store_read_holdout(const ModelVersion *version);	/* NULL: 
 /*
  * First lines of whatever writes: read-only and parallel transactions and standbys
  * are refused, and the caller's right to the name is checked (a model of
- * another owner, relation or target is an error with model => in the hint).
+ * another owner, relation or target is an error with model => in the hint; an imported model without
+ * a relation gets this one, where the caller owns it).
  * Call before any work, and again by store_add_version under its lock.
  */
 extern void store_check_writable(const char *model, const char *relation, const char *target);
@@ -99,7 +100,8 @@ extern void store_check_writable(const char *model, const char *relation, const 
 typedef struct NewVersion
 {
 	const char *model;
-	const char *relation;		/* schema-qualified, quoted */
+	const char *relation;		/* schema-qualified, quoted; empty: of an import, and any that the model has
+								 * stays */
 	const char *target;
 	const char *task;			/* "regression", "classification" */
 	const char *algorithm;
@@ -112,17 +114,21 @@ typedef struct NewVersion
 	double		score,
 				train_score,
 				baseline;		/* NaN: stored as NULL */
-	int64		rows_used;
+	int64		rows_used;		/* -1: not known, stored as NULL */
 	double		seconds;
 	const char *fingerprint;	/* of data, parameters and seed, hexadecimal */
 	ArrayType  *notes;			/* text[] */
 	const HoldoutSample *holdout;	/* NULL: none */
 	const uint8 *bytes;
 	size_t		length;
+	bool		inactive;		/* do not activate it, unless it is the first */
+	const ModelVersion *after;	/* the version this one was made of: activate it only where that one is
+								 * active still; NULL: none */
+	bool		active;			/* out: whether it was activated */
 } NewVersion;
 
 /* Insert and activate, serialised by model; the version's number. */
-extern int32 store_add_version(const NewVersion *version);
+extern int32 store_add_version(NewVersion *version);
 
 /* ---- cache ---------------------------------------------------------------- */
 
@@ -143,7 +149,7 @@ typedef struct CachedModel
  */
 extern const CachedModel *cache_get(const ModelVersion *version, MemoryContext context);
 
-/* A model from bytes a caller passed: validated, not shared, allocated in context. */
+/* A model from bytes a caller passed, bare or with a record: validated, not shared, allocated in context. */
 extern const CachedModel *cache_load_bytes(const uint8 *bytes, size_t length, MemoryContext context);
 
 /* GUCs of the room, called by _PG_init. */

@@ -27,7 +27,7 @@ COMMENT ON COLUMN echolon.model_store.id IS 'Number of the model in this databas
 COMMENT ON COLUMN echolon.model_store.model IS 'Name, unique in the database';
 COMMENT ON COLUMN echolon.model_store.owner IS 'Name of the role that owns the model';
 COMMENT ON COLUMN echolon.model_store.owner_stamp IS 'Cluster and number of that role when it was written, so that a new role of the same name gets nothing';
-COMMENT ON COLUMN echolon.model_store.relation IS 'Relation it is trained on: schema.name, quoted where needed';
+COMMENT ON COLUMN echolon.model_store.relation IS 'Relation it is trained on: schema.name, quoted where needed; empty for an imported model that was given none';
 COMMENT ON COLUMN echolon.model_store.target IS 'Column it predicts';
 COMMENT ON COLUMN echolon.model_store.task IS 'regression or classification; it never changes';
 COMMENT ON COLUMN echolon.model_store.created_at IS 'When its first version was trained';
@@ -160,7 +160,7 @@ CREATE FUNCTION echolon.model_state(relation text, columns text[], target text) 
 	AS 'MODULE_PATHNAME', 'echolon_model_state';
 COMMENT ON FUNCTION echolon.model_state(text, text[], text) IS
 'Can a model still be used and retrained on its relation?
-ready, relation missing, or column missing: x, compared with the catalog now. relation: schema.name, quoted where needed. columns: what a row must bring. target: the column that is predicted.';
+ready, relation missing, or column missing: x, compared with the catalog now; imported, no relation where that is empty. relation: schema.name, quoted where needed. columns: what a row must bring. target: the column that is predicted.';
 
 GRANT EXECUTE ON FUNCTION echolon.has_model_role(text, text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION echolon.model_state(text, text[], text) TO PUBLIC;
@@ -168,7 +168,7 @@ GRANT EXECUTE ON FUNCTION echolon.model_state(text, text[], text) TO PUBLIC;
 /* ---- the views ---- */
 
 CREATE VIEW echolon.models WITH (security_barrier) AS
-SELECT m.model, m.task, v.algorithm, m.relation, m.target, v.version,
+SELECT m.model, m.task, v.algorithm, NULLIF(m.relation, '') AS relation, m.target, v.version,
 	v.metric, v.score, v.train_score, v.baseline, v.rows_used,
 	v.trained_at, v.trained_by, m.owner,
 	echolon.model_state(m.relation, v.columns, m.target) AS state
@@ -183,7 +183,7 @@ COMMENT ON VIEW echolon.models IS
 COMMENT ON COLUMN echolon.models.model IS 'Name of the model';
 COMMENT ON COLUMN echolon.models.task IS 'regression or classification';
 COMMENT ON COLUMN echolon.models.algorithm IS 'random_forest or gradient_boosting';
-COMMENT ON COLUMN echolon.models.relation IS 'Relation it was trained on: schema.name, quoted where needed';
+COMMENT ON COLUMN echolon.models.relation IS 'Relation it was trained on: schema.name, quoted where needed; NULL for an imported model that was given none';
 COMMENT ON COLUMN echolon.models.target IS 'Column it predicts';
 COMMENT ON COLUMN echolon.models.version IS 'The active version';
 COMMENT ON COLUMN echolon.models.metric IS 'Name of the metric that score, train_score and baseline are';
@@ -194,7 +194,7 @@ COMMENT ON COLUMN echolon.models.rows_used IS 'Usable rows, held-out ones includ
 COMMENT ON COLUMN echolon.models.trained_at IS 'When the active version was stored';
 COMMENT ON COLUMN echolon.models.trained_by IS 'Role that trained the active version';
 COMMENT ON COLUMN echolon.models.owner IS 'Role that owns the model';
-COMMENT ON COLUMN echolon.models.state IS 'ready, relation missing, or column missing: x, as the catalog stands now';
+COMMENT ON COLUMN echolon.models.state IS 'ready; relation missing, or column missing: x, as the catalog stands now; or imported, no relation';
 GRANT SELECT ON echolon.models TO PUBLIC;
 
 CREATE VIEW echolon.model_versions WITH (security_barrier) AS
@@ -280,12 +280,3 @@ COMMENT ON FUNCTION echolon_reassign_models(text, text) IS
 Returns how many there were. Needs the rights of both roles; where old_role was dropped or renamed, or its name has passed to a new role, its models are nobody''s and only a superuser can give them away. Call it before a role is dropped and after one is renamed.
 Errors: no such role; no right to it.
 SELECT echolon_reassign_models(''anna'', ''analysts'');';
-
-CREATE FUNCTION echolon_export_model(model text, version integer DEFAULT NULL) RETURNS bytea
-	LANGUAGE C STABLE PARALLEL SAFE
-	AS 'MODULE_PATHNAME', 'echolon_export_model';
-COMMENT ON FUNCTION echolon_export_model(text, integer) IS
-'The bytes of a model, which echolon_predict_model takes and docs/model-format.md describes.
-version: NULL is the active one. Needs the right own: the bytes hold labels and categories of the training data.
-Errors: no such model or version; no right to it; more than 500 MB.
-SELECT echolon_export_model(''sales_revenue'');';

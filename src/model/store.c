@@ -23,7 +23,6 @@
 #include "compat.h"
 #include "model/store.h"
 
-PG_FUNCTION_INFO_V1(echolon_export_model);
 PG_FUNCTION_INFO_V1(echolon_model_state);
 
 /* ---- models --------------------------------------------------------------- */
@@ -206,9 +205,8 @@ store_no_version(const StoredModel *model, int32 version, Snapshot snapshot)
 					 quote_literal_cstr(model->model))));
 }
 
-/* A version the user has this right to; the active one where active, whatever version says. */
-static ModelVersion *
-lookup(const char *model, bool active, int32 version, ModelRight right)
+ModelVersion *
+store_lookup_version(const char *model, bool active, int32 version, ModelRight right)
 {
 	Snapshot	snapshot = GetActiveSnapshot();
 	ModelVersion *found = palloc0(sizeof(ModelVersion));
@@ -230,7 +228,7 @@ lookup(const char *model, bool active, int32 version, ModelRight right)
 ModelVersion *
 store_lookup(const char *model, int32 version, ModelRight right)
 {
-	return lookup(model, version == 0, version, right);
+	return store_lookup_version(model, version == 0, version, right);
 }
 
 char *
@@ -413,32 +411,6 @@ store_read_holdout(const ModelVersion *version)
 
 /* ---- SQL ------------------------------------------------------------------- */
 
-/* echolon_export_model(model text, version integer) returns bytea */
-Datum
-echolon_export_model(PG_FUNCTION_ARGS)
-{
-	ModelVersion *version;
-	bytea	   *result;
-
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	version = lookup(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_ARGISNULL(1),
-					 PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1), MODEL_OWN);
-	if (version->length <= 0 || version->length > STORE_EXPORT_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("version %d of model \"%s\" is too large to be one value",
-						version->version, version->model),
-				 errdetail("It has %lld MB, and a value of more than %d MB cannot be sent or dumped.",
-						   (long long) (version->length / (1024 * 1024)),
-						   STORE_EXPORT_MAX / (1024 * 1024)),
-				 errhint("Train with smaller n_estimators, max_depth or max_leaf_nodes.")));
-	result = palloc(VARHDRSZ + (Size) version->length);
-	SET_VARSIZE(result, VARHDRSZ + version->length);
-	read_chunks(version, (uint8 *) VARDATA(result));
-	PG_RETURN_BYTEA_P(result);
-}
-
 /* echolon.model_state(relation text, columns text[], target text) returns text */
 Datum
 echolon_model_state(PG_FUNCTION_ARGS)
@@ -451,6 +423,8 @@ echolon_model_state(PG_FUNCTION_ARGS)
 	bool	   *nulls;
 	int			n;
 
+	if (VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(0)) == 0)
+		PG_RETURN_TEXT_P(cstring_to_text("imported, no relation"));
 	if (!OidIsValid(relid))
 		PG_RETURN_TEXT_P(cstring_to_text("relation missing"));
 	deconstruct_array(columns, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &n);

@@ -28,7 +28,7 @@ enum
 	VERSION_STORE_PARAMETERS, VERSION_STORE_METRICS, VERSION_STORE_CURVE, VERSION_STORE_METRIC,
 	VERSION_STORE_SCORE, VERSION_STORE_TRAIN_SCORE, VERSION_STORE_BASELINE,
 	VERSION_STORE_ROWS_USED, VERSION_STORE_SECONDS, VERSION_STORE_FINGERPRINT,
-	VERSION_STORE_DIGEST, VERSION_STORE_BYTES, VERSION_STORE_NOTES
+	VERSION_STORE_DIGEST, VERSION_STORE_BYTES, VERSION_STORE_NOTES, VERSION_STORE_TRAINED_AT
 };
 
 enum
@@ -78,6 +78,10 @@ extern _Noreturn void store_no_model(const char *model, Snapshot snapshot);
 extern void store_check_right(const StoredModel *model, ModelRight right, Snapshot snapshot);
 extern _Noreturn void store_no_version(const StoredModel *model, int32 version,
 									   Snapshot snapshot);
+
+/* store_lookup of the active version where active, whatever version says; else of this one. */
+extern ModelVersion *store_lookup_version(const char *model, bool active, int32 version,
+										  ModelRight right);
 
 /* ---- writing (store_write.c) ---- */
 

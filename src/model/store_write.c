@@ -72,7 +72,9 @@ static bool
 check_name(const char *model, const char *relation, const char *target, StoredModel *found)
 {
 	Snapshot	snapshot;
+	bool		another;
 	int			have;
+	int			need = MODEL_TRAIN;
 
 	if (model[0] == '\0')
 		ereport(ERROR,
@@ -98,20 +100,28 @@ check_name(const char *model, const char *relation, const char *target, StoredMo
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("a model named \"%s\" belongs to another role", model),
 				 errhint("%s", name_hint(model, relation, target))));
-	if (strcmp(found->relation, relation) != 0 || strcmp(found->target, target) != 0)
+	/* an imported model has no relation yet, and an import may bring none */
+	another = found->relation[0] != '\0' && relation[0] != '\0' && strcmp(found->relation, relation) != 0;
+	if (another || strcmp(found->target, target) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("a model named \"%s\" exists already for another %s", model,
-						strcmp(found->relation, relation) != 0 ? "relation" : "target"),
-				 errdetail("It predicts \"%s\" of %s, this one \"%s\" of %s.",
-						   found->target, found->relation, target, relation),
+						another ? "relation" : "target"),
+				 found->relation[0] != '\0' && relation[0] != '\0' ? errdetail("It predicts \"%s\" of %s, this one \"%s\" of %s.",
+									 found->target, found->relation, target, relation) :
+				 errdetail("It predicts \"%s\", this one \"%s\".", found->target, target),
 				 errhint("%s", name_hint(model, relation, target))));
-	if (have < MODEL_TRAIN)
+
+	/* what is replayed for the owner is read from the relation: nobody else says which it is */
+	if (found->relation[0] == '\0' && relation[0] != '\0')
+		need = MODEL_OWN;
+	if (have < need)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for model \"%s\"", model),
-				 errdetail("A new version needs the right \"%s\", and you have \"%s\".",
-						   rights_name(MODEL_TRAIN), rights_name(have)),
+				 errdetail("%s needs the right \"%s\", and you have \"%s\".",
+						   need == MODEL_OWN ? "Giving it a relation" : "A new version",
+						   rights_name(need), rights_name(have)),
 				 errhint("%s", name_hint(model, relation, target))));
 	UnregisterSnapshot(snapshot);
 	return true;
@@ -203,9 +213,12 @@ insert_model(const NewVersion *version, Oid user)
 	return store_returned(1);
 }
 
-/* Make room for a new active version; and stamp the owner of a model restored from elsewhere. */
+/*
+ * Make room for a new version, where it is to be the active one; stamp the owner of a model restored from
+ * elsewhere; and give one that was imported without a relation the one it has now.
+ */
 static void
-update_model(const StoredModel *model)
+update_model(const StoredModel *model, const NewVersion *version)
 {
 	StoreValue	values[] = {value_int8(model->id), value_text(model->owner_stamp)};
 	Oid			owner;
@@ -217,8 +230,15 @@ update_model(const StoredModel *model)
 		store_execute("UPDATE echolon.model_store SET owner_stamp = $2"
 					  " WHERE id OPERATOR(pg_catalog.=) $1", 2, values);
 	}
-	store_execute("UPDATE echolon.version_store SET active = false"
-				  " WHERE model_id OPERATOR(pg_catalog.=) $1 AND active", 1, values);
+	if (model->relation[0] == '\0' && version->relation[0] != '\0')
+	{
+		values[1] = value_text(version->relation);
+		store_execute("UPDATE echolon.model_store SET relation = $2"
+					  " WHERE id OPERATOR(pg_catalog.=) $1", 2, values);
+	}
+	if (version->active)
+		store_execute("UPDATE echolon.version_store SET active = false"
+					  " WHERE model_id OPERATOR(pg_catalog.=) $1 AND active", 1, values);
 }
 
 /* Insert the bytes of a version, 8 MB a row. */
@@ -260,14 +280,16 @@ insert_holdout(int64 version_id, const HoldoutSample *sample)
 				  " VALUES ($1, $2, $3, $4, $5, $6)", lengthof(values), values);
 }
 
-/* Insert the row of a version, active, with the next number; sets its id and gives the number. */
+/* Insert the row of a version with the next number; sets its id and gives the number. */
 static int32
 insert_version(const NewVersion *version, int64 model_id, ArrayType *columns, const char *trainer,
 			   int64 *version_id)
 {
 	uint8		digest[sizeof(((ModelVersion *) NULL)->digest)];
 	StoreValue	none = {TEXTARRAYOID, (Datum) 0, true};
+	StoreValue	rows = value_int8(version->rows_used);
 
+	rows.isnull = version->rows_used < 0;
 	digest_bytes(version->bytes, version->length, digest);
 
 	StoreValue	values[] = {
@@ -282,14 +304,15 @@ insert_version(const NewVersion *version, int64 model_id, ArrayType *columns, co
 		value_float8(version->score),
 		value_float8(version->train_score),
 		value_float8(version->baseline),
-		value_int8(version->rows_used),
+		rows,
 		value_float8(version->seconds),
 		value_text(version->fingerprint),
 		value_bytes(digest, sizeof(digest)),
 		value_int8((int64) version->length),
 		none,
 		value_now(),
-		value_text(trainer)
+		value_text(trainer),
+		{BOOLOID, BoolGetDatum(version->active), false}
 	};
 
 	if (version->notes != NULL)
@@ -302,7 +325,7 @@ insert_version(const NewVersion *version, int64 model_id, ArrayType *columns, co
 				  " curve, metric, score, train_score, baseline, rows_used, seconds,"
 				  " fingerprint, digest, bytes, notes, trained_at, trained_by)"
 				  " SELECT $1, COALESCE(pg_catalog.max(s.version), 0) OPERATOR(pg_catalog.+) 1,"
-				  " true, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
+				  " $20, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
 				  " $18, $19"
 				  " FROM echolon.version_store s WHERE s.model_id OPERATOR(pg_catalog.=) $1"
 				  " RETURNING id, version",
@@ -311,8 +334,28 @@ insert_version(const NewVersion *version, int64 model_id, ArrayType *columns, co
 	return (int32) store_returned(2);
 }
 
+/*
+ * Is the version that another one was made of still there, and active?  Raises where its model was dropped
+ * meanwhile, even if there is a new one of its name.
+ */
+static bool
+still_active(const ModelVersion *after, const StoredModel *model, bool exists)
+{
+	Snapshot	snapshot;
+	int			active;
+
+	if (!exists || model->id != after->model_id)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model \"%s\" was dropped while a version was made of it", after->model)));
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	active = store_find_version(model->id, 0, snapshot, NULL);
+	UnregisterSnapshot(snapshot);
+	return active == after->version;
+}
+
 int32
-store_add_version(const NewVersion *version)
+store_add_version(NewVersion *version)
 {
 	Oid			user = GetUserId();
 	const char *trainer = GetUserNameFromId(user, false);
@@ -354,10 +397,13 @@ store_add_version(const NewVersion *version)
 			store_serialization_failure();
 	}
 
+	version->active = !version->inactive || !exists;
+	if (version->after != NULL && !still_active(version->after, &model, exists))
+		version->active = false;
 	before = store_begin_write();
 	if (exists)
 	{
-		update_model(&model);
+		update_model(&model, version);
 		model_id = model.id;
 	}
 	else
