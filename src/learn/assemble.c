@@ -243,11 +243,13 @@ collect_thresholds(const LearnEnv *env, const Bins *bins, const GrownTree *trees
 /* Sums of gains and numbers of splits a feature, in the order of the trees. */
 static void
 collect_gains(const LearnEnv *env, const GrownTree *trees, uint32_t ntrees, uint32_t nfeatures,
-			  LearnModel *model)
+			  const double *before, LearnModel *model)
 {
 	double	   *gain = env_alloc0(env, nfeatures, sizeof(double));
 	uint64_t   *splits = env_alloc0(env, nfeatures, sizeof(uint64_t));
 
+	if (before)
+		memcpy(gain, before, nfeatures * sizeof(double));
 	for (uint32_t t = 0; t < ntrees; t++)
 		for (uint32_t i = 0; i < trees[t].ngains; i++)
 		{
@@ -264,7 +266,7 @@ collect_gains(const LearnEnv *env, const GrownTree *trees, uint32_t ntrees, uint
 /* Join trees[0 .. ntrees) into model's arrays; the trees are freed one by one as they are copied. */
 void
 assemble_model(const LearnEnv *env, const LearnData *data, const Bins *bins, GrownTree *trees,
-			   uint32_t ntrees, uint32_t nscores, LearnModel *model)
+			   uint32_t ntrees, uint32_t nscores, const double *gain, LearnModel *model)
 {
 	uint32_t	nfeatures = bins->nfeatures;
 	uint32_t	nclasses = data->nclasses;
@@ -278,7 +280,7 @@ assemble_model(const LearnEnv *env, const LearnData *data, const Bins *bins, Gro
 	uint32_t   *set_words;
 	double	   *leaf_table;
 
-	collect_gains(env, trees, ntrees, nfeatures, model);
+	collect_gains(env, trees, ntrees, nfeatures, gain, model);
 	collect_thresholds(env, bins, trees, ntrees, pairs, model);
 	model->nfeatures = nfeatures;
 	model->nclasses = nclasses;

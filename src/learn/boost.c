@@ -506,11 +506,28 @@ boost_round(Booster *b, const GrowMethod *method, void *grower, uint32_t round, 
 	}
 }
 
+/* What the scores begin with: the loss's start values, or those of a model and all its trees. */
+static void
+start_scores(Booster *b, const LearnModel *from, double *base)
+{
+	if (from)
+	{
+		memcpy(base, from->base, b->nscores * sizeof(double));
+		predict_scores(b->env, from, b->data->columns, b->train.rows, b->train.n, b->train.score);
+		predict_scores(b->env, from, b->data->columns, b->watch.rows, b->watch.n, b->watch.score);
+		return;
+	}
+	loss_start(b->env, &b->loss, b->train.y, b->train.w, b->train.n, base);
+	fill_scores(&b->train, base, b->nscores);
+	fill_scores(&b->watch, base, b->nscores);
+}
+
 /* Fit a boosted model's trees.  The curve has every round that was made; trees after the best one are dropped. */
 void
 boost_fit(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
 		  const uint32_t *train, size_t ntrain, const uint32_t *watch, size_t nwatch,
-		  const Bins *bins, const Matrix *matrix, const LearnParams *params, BoostResult *result)
+		  const Bins *bins, const Matrix *matrix, const LearnParams *params,
+		  const LearnModel *from, uint32_t first, BoostResult *result)
 {
 	Booster		b = {.env = env, .data = data, .params = params, .bins = bins};
 	GrowSetup	setup = {.bins = bins, .matrix = matrix, .boosting = true,
@@ -530,18 +547,16 @@ boost_fit(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
 	result->base = env_alloc(env, b.nscores, sizeof(double));
 	result->trees = env_alloc0(env, (size_t) params->n_estimators * b.nscores, sizeof(GrownTree));
 	result->curve = env_alloc0(env, params->n_estimators, sizeof(LearnCurvePoint));
-	loss_start(env, &b.loss, b.train.y, b.train.w, ntrain, result->base);
-	fill_scores(&b.train, result->base, b.nscores);
-	fill_scores(&b.watch, result->base, b.nscores);
+	start_scores(&b, from, result->base);
 
 	grower = method->create(env, &setup);
 	for (round = 0; round < params->n_estimators;)
 	{
 		LearnCurvePoint *point = &result->curve[round];
 
-		boost_round(&b, method, grower, round, result->trees + (size_t) round * b.nscores);
+		boost_round(&b, method, grower, first + round, result->trees + (size_t) round * b.nscores);
 		round++;
-		point->n_estimators = round;
+		point->n_estimators = first + round;
 		point->train = loss_mean(&b.loss, b.train.y, b.train.w, ntrain, b.train.score);
 		point->watched = nwatch > 0 ?
 			loss_mean(&b.loss, b.watch.y, b.watch.w, nwatch, b.watch.score) : NAN;

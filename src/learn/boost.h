@@ -18,10 +18,14 @@ typedef struct BoostResult
 	uint32_t	ncurve;
 } BoostResult;
 
+/*
+ * from: a model that is gone on from, whose trees are not in the result: the scores begin with its own, and
+ * rounds are counted from first.  NULL: begin anew, with first 0.
+ */
 extern void boost_fit(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
 					  const uint32_t *train, size_t ntrain, const uint32_t *watch, size_t nwatch,
 					  const Bins *bins, const Matrix *matrix, const LearnParams *params,
-					  BoostResult *result);
+					  const LearnModel *from, uint32_t first, BoostResult *result);
 extern size_t boost_memory(const LearnData *data, size_t ntrain, size_t nwatch,
 						   const LearnParams *params);
 

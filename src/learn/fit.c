@@ -8,6 +8,7 @@
 #include "learn/forest.h"
 #include "learn/histogram.h"
 #include "learn/loss.h"
+#include "learn/predict.h"
 #include "learn/scale.h"
 
 /* Bytes of a code where the largest feature has so many. */
@@ -17,15 +18,50 @@ code_bytes(size_t max_codes)
 	return max_codes > 256 ? 2 : 1;
 }
 
+/*
+ * Gains that the new trees' are added to: the older model's, less the share of trees that are dropped; NULL
+ * without an older model.
+ */
+static double *
+kept_gains(const LearnEnv *env, const LearnStart *start)
+{
+	double	   *gain;
+
+	if (start == NULL)
+		return NULL;
+	gain = env_alloc(env, start->model->nfeatures, sizeof(double));
+	for (uint32_t f = 0; f < start->model->nfeatures; f++)
+		gain[f] = start->dropped == 0 ? start->model->gain[f] :
+			start->model->gain[f] * ((double) (start->model->ntrees - start->dropped) / start->model->ntrees);
+	return gain;
+}
+
+/* The model of the grown trees, behind those that stay of an older one. */
+static void
+finish_model(const LearnEnv *env, const LearnData *data, const Bins *bins, GrownTree *trees,
+			 uint32_t ntrees, uint32_t nscores, const LearnStart *start, LearnModel *model)
+{
+	double	   *gain = kept_gains(env, start);
+	LearnModel	newer = *model;
+
+	assemble_model(env, data, bins, trees, ntrees, nscores, gain, &newer);
+	env_free(env, gain);
+	if (start)
+		join_models(env, start->model, start->dropped, &newer, model);
+	else
+		*model = newer;
+}
+
 static void
 fit_forest(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
 		   const uint32_t *train, size_t ntrain, const Bins *bins, const Matrix *matrix,
-		   const LearnParams *params, LearnFit *fit)
+		   const LearnParams *params, const LearnStart *start, LearnFit *fit)
 {
 	uint32_t	ntrees = params->n_estimators;
+	uint32_t	first = start ? start->first : 0;
 	size_t		words = (ntrain + 63) / 64;
 	GrownTree  *trees = env_alloc0(env, ntrees, sizeof(GrownTree));
-	uint64_t   *bag = params->bootstrap ? env_alloc0(env, ntrees * words, sizeof(uint64_t)) : NULL;
+	uint64_t   *bag = params->bootstrap && !start ? env_alloc0(env, ntrees * words, sizeof(uint64_t)) : NULL;
 	ForestPlan	plan;
 	ForestWorker *worker;
 
@@ -33,12 +69,12 @@ fit_forest(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
 	worker = forest_worker_create(env, &plan, method);
 	for (uint32_t t = 0; t < ntrees; t++)
 	{
-		forest_grow_tree(worker, t, bag ? bag + t * words : NULL, &trees[t]);
+		forest_grow_tree(worker, first + t, bag ? bag + t * words : NULL, &trees[t]);
 		env->progress(env->arg, t + 1, ntrees);
 	}
 	forest_worker_free(worker);
 	forest_plan_free(env, &plan);
-	assemble_model(env, data, bins, trees, ntrees, 1, &fit->model);
+	finish_model(env, data, bins, trees, ntrees, 1, start, &fit->model);
 	env_free(env, trees);
 	fit->model.base = env_alloc0(env, 1, sizeof(double));
 	fit->model.link = LINK_IDENTITY;
@@ -54,13 +90,15 @@ fit_forest(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
 static void
 fit_boosting(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
 			 const uint32_t *train, size_t ntrain, const uint32_t *watch, size_t nwatch,
-			 const Bins *bins, const Matrix *matrix, const LearnParams *params, LearnFit *fit)
+			 const Bins *bins, const Matrix *matrix, const LearnParams *params,
+			 const LearnStart *start, LearnFit *fit)
 {
 	BoostResult boost;
 
-	boost_fit(env, method, data, train, ntrain, watch, nwatch, bins, matrix, params, &boost);
-	assemble_model(env, data, bins, boost.trees, boost.rounds * boost.nscores, boost.nscores,
-				   &fit->model);
+	boost_fit(env, method, data, train, ntrain, watch, nwatch, bins, matrix, params,
+			  start ? start->model : NULL, start ? start->first : 0, &boost);
+	finish_model(env, data, bins, boost.trees, boost.rounds * boost.nscores, boost.nscores, start,
+				 &fit->model);
 	env_free(env, boost.trees);
 	fit->model.base = boost.base;
 	fit->model.link = boost.link;
@@ -69,11 +107,33 @@ fit_boosting(const LearnEnv *env, const GrowMethod *method, const LearnData *dat
 	fit->rounds = boost.rounds;
 }
 
-/* learn_fit with a method of growing trees. */
+/* Raise where a model is not one that can be gone on from with these data and parameters. */
+static void
+check_start(const LearnEnv *env, const LearnStart *start, const LearnData *data, const LearnParams *params)
+{
+	const LearnModel *m = start->model;
+	const Loss	loss = {.kind = params->loss, .nclasses = data->nclasses};
+
+	if (m->algorithm != params->algorithm || m->nclasses != data->nclasses || m->nfeatures != data->nfeatures)
+		env->fail(env->arg, "the model to go on from has another algorithm, other classes or other features");
+	for (uint32_t f = 0; f < m->nfeatures; f++)
+		if (m->features[f].kind != data->columns[f].kind ||
+			(m->features[f].kind == LEARN_CATEGORY && m->features[f].nvalues != data->columns[f].ncategories))
+			env->fail(env->arg, "the model to go on from has other features or categories");
+	if (params->algorithm == LEARN_BOOSTING &&
+		(m->link != loss_link_kind(&loss) || m->nscores != loss_nscores(&loss)))
+		env->fail(env->arg, "the model to go on from was fitted by another loss");
+	if (start->dropped > m->ntrees || (params->algorithm == LEARN_BOOSTING && start->dropped > 0))
+		env->fail(env->arg, "more trees are dropped than there are");
+	if (start->first > UINT32_MAX / 2 || params->n_estimators > UINT32_MAX / 2 / m->nscores - m->ntrees / m->nscores)
+		env->fail(env->arg, "there would be too many trees");
+}
+
+/* learn_fit with a method of growing trees; start: what is gone on from, or NULL. */
 void
 fit_run(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
 		const uint32_t *train, size_t ntrain, const uint32_t *watch, size_t nwatch,
-		const LearnParams *params, LearnFit *fit)
+		const LearnParams *params, const LearnStart *start, LearnFit *fit)
 {
 	bool		boosting = params->algorithm == LEARN_BOOSTING;
 	Bins		bins;
@@ -85,15 +145,17 @@ fit_run(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
 		env->fail(env->arg, "there are no training rows");
 	if (data->nfeatures == 0)
 		env->fail(env->arg, "there are no features");
+	if (start)
+		check_start(env, start, data, params);
 	bins_make(env, data, train, ntrain, params->max_bins, &bins);
 	matrix_make(env, data, train, ntrain, &bins,
 				rows_matrix_block(boosting, data->nfeatures, code_bytes(bins.max_codes)), &matrix);
 	fit->stats = env_alloc(env, data->nfeatures, sizeof(LearnStats));
 	matrix_stats(env, data, train, ntrain, &bins, &matrix, fit->stats);
 	if (boosting)
-		fit_boosting(env, method, data, train, ntrain, watch, nwatch, &bins, &matrix, params, fit);
+		fit_boosting(env, method, data, train, ntrain, watch, nwatch, &bins, &matrix, params, start, fit);
 	else
-		fit_forest(env, method, data, train, ntrain, &bins, &matrix, params, fit);
+		fit_forest(env, method, data, train, ntrain, &bins, &matrix, params, start, fit);
 	matrix_free(env, &matrix);
 	bins_free(env, &bins);
 }
@@ -102,7 +164,18 @@ void
 learn_fit(const LearnEnv *env, const LearnData *data, const uint32_t *train, size_t ntrain,
 		  const uint32_t *watch, size_t nwatch, const LearnParams *params, LearnFit *fit)
 {
-	fit_run(env, &grow_fast, data, train, ntrain, watch, nwatch, params, fit);
+	fit_run(env, &grow_fast, data, train, ntrain, watch, nwatch, params, NULL, fit);
+}
+
+void
+learn_continue(const LearnEnv *env, const LearnStart *start, const LearnData *data,
+			   const uint32_t *train, size_t ntrain, const uint32_t *watch, size_t nwatch,
+			   const LearnParams *params, LearnFit *fit)
+{
+	LearnParams all = *params;
+
+	all.early_stopping_rounds = 0;
+	fit_run(env, &grow_fast, data, train, ntrain, watch, nwatch, &all, start, fit);
 }
 
 /* ---- memory -------------------------------------------------------------------------- */
@@ -213,5 +286,26 @@ learn_fit_memory(const LearnData *data, size_t ntrain, size_t nwatch, const Lear
 		add_product(&bytes, trees, ntrain / 8 + 8);
 		add_product(&bytes, ntrain * sizeof(double), data->nclasses > 0 ? data->nclasses : 1);
 	}
+	return bytes;
+}
+
+size_t
+learn_continue_memory(const LearnStart *start, const LearnData *data, size_t ntrain, size_t nwatch,
+					  const LearnParams *params)
+{
+	const LearnModel *m = start->model;
+	size_t		bytes = learn_fit_memory(data, ntrain, nwatch, params);
+	size_t		rows = predict_block_rows(m);
+
+	/* the joined model's arrays; its new part is assembled beside, which learn_fit_memory has counted once */
+	add_product(&bytes, m->nnodes, sizeof(LearnNode) + sizeof(float) + 1);
+	add_product(&bytes, m->ntrees + params->n_estimators * m->nscores, 2 * sizeof(uint64_t));
+	add_product(&bytes, m->nsets, sizeof(uint64_t));
+	add_product(&bytes, m->nsets > 0 ? m->set_first[m->nsets] : 0, sizeof(uint32_t));
+	add_product(&bytes, m->nleaves * (m->nclasses + 1), sizeof(double));
+	add_product(&bytes, m->nthresholds, 2 * sizeof(double) + sizeof(uint16_t) + 1);
+
+	/* and what scoring by the older trees takes */
+	add_product(&bytes, rows, m->nfeatures * sizeof(uint32_t) + sizeof(LearnNode) + m->nscores * sizeof(double));
 	return bytes;
 }

@@ -275,6 +275,39 @@ extern void learn_fit(const LearnEnv *env, const LearnData *data,
 extern size_t learn_fit_memory(const LearnData *data, size_t ntrain, size_t nwatch,
 							   const LearnParams *params);
 
+/* ---- training that goes on ------------------------------------------------ */
+
+/* What is gone on from. */
+typedef struct LearnStart
+{
+	const LearnModel *model;
+	uint32_t	dropped;		/* forest: trees that are left out, the oldest; boosting: 0 */
+	uint32_t	first;			/* number of the first new tree or round: it decides what is drawn for it */
+} LearnStart;
+
+/*
+ * Go on from a model with params->n_estimators more trees (of a forest) or rounds (of boosting), fitted to the
+ * rows train[0 .. ntrain) of data, whose features, categories and classes are the model's.  Boosting
+ * begins with the model's scores of these rows, a forest's new trees know nothing of the older ones.
+ * watch as for learn_fit, early stopping aside: all rounds are kept.
+ *
+ * fit->model has the older trees that stay, and the new ones.  Gains of a forest's dropped trees are not
+ * known one by one: their share is taken off.  fit->stats are those of train; fit->oob is NULL; the curve
+ * has the new rounds.
+ *
+ * Where the model was fitted to the same rows with the same weights and parameters, first is its number of
+ * rounds or trees, and nothing is dropped, the result is bit for bit what learn_fit gives for all of them (unless
+ * a feature has more than 65,535 thresholds, which learn_fit makes coarser and this refuses).
+ */
+extern void learn_continue(const LearnEnv *env, const LearnStart *start, const LearnData *data,
+						   const uint32_t *train, size_t ntrain,
+						   const uint32_t *watch, size_t nwatch,
+						   const LearnParams *params, LearnFit *fit);
+
+/* The same for learn_continue as learn_fit_memory for learn_fit. */
+extern size_t learn_continue_memory(const LearnStart *start, const LearnData *data, size_t ntrain,
+									size_t nwatch, const LearnParams *params);
+
 /* ---- prediction ------------------------------------------------------- */
 
 /*

@@ -577,5 +577,5 @@ void
 learn_fit_naive(const LearnEnv *env, const LearnData *data, const uint32_t *train, size_t ntrain,
 				const uint32_t *watch, size_t nwatch, const LearnParams *params, LearnFit *fit)
 {
-	fit_run(env, &grow_naive, data, train, ntrain, watch, nwatch, params, fit);
+	fit_run(env, &grow_naive, data, train, ntrain, watch, nwatch, params, NULL, fit);
 }

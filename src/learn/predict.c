@@ -292,6 +292,44 @@ predict_block(const LearnEnv *env, const LearnModel *model, const uint32_t *code
 		predict_finish(model, sums + i * nsums, model->ntrees, out + i * noutputs);
 }
 
+void
+predict_scores(const LearnEnv *env, const LearnModel *model, const LearnColumn *columns,
+			   const uint32_t *rows, size_t nrows, double *scores)
+{
+	uint32_t	nsums = predict_nsums(model);
+	size_t		block = predict_block_rows(model);
+	uint32_t   *codes;
+	LearnNode  *leaves;
+	double	   *sums;
+
+	if (block > nrows)
+		block = nrows;
+	codes = env_alloc(env, block * model->nfeatures, sizeof(uint32_t));
+	leaves = env_alloc(env, block, sizeof(LearnNode));
+	sums = env_alloc(env, block * nsums, sizeof(double));
+	for (size_t first = 0; first < nrows; first += block)
+	{
+		size_t		n = nrows - first < block ? nrows - first : block;
+
+		predict_encode_columns(model, columns, rows, first, n, codes);
+		for (size_t i = 0; i < n; i++)
+			predict_start(model, sums + i * nsums);
+		for (uint32_t t = 0; t < model->ntrees; t++)
+		{
+			env->check(env->arg);
+			predict_leaves(model, t, codes, NULL, n, leaves);
+			for (size_t i = 0; i < n; i++)
+				predict_add(model, t, leaves[i], sums + i * nsums);
+		}
+		for (size_t i = 0; i < n; i++)
+			for (uint32_t k = 0; k < nsums; k++)
+				scores[k * nrows + first + i] = sums[i * nsums + k];
+	}
+	env_free(env, sums);
+	env_free(env, leaves);
+	env_free(env, codes);
+}
+
 /* ---- the door ------------------------------------------------------------------------- */
 
 void

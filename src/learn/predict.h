@@ -1,7 +1,7 @@
 /*
  * predict.h
  *		The parts of prediction that the learner itself uses: out-of-bag
- *		estimates and permutation importance.
+ *		estimates, permutation importance, and boosting that goes on.
  */
 #ifndef ECHOLON_PREDICT_H
 #define ECHOLON_PREDICT_H
@@ -58,5 +58,12 @@ extern void predict_finish(const LearnModel *model, const double *sums, uint32_t
 /* Outputs of encoded rows; leaves and sums are scratch of n and n * predict_nsums() elements. */
 extern void predict_block(const LearnEnv *env, const LearnModel *model, const uint32_t *codes,
 						  size_t n, LearnNode *leaves, double *sums, double *out);
+
+/*
+ * Sums of many rows before the link, class-major as losses have them: scores[k * nrows + i], bit for
+ * bit what boosting has for a row of these values after its last round.
+ */
+extern void predict_scores(const LearnEnv *env, const LearnModel *model, const LearnColumn *columns,
+						   const uint32_t *rows, size_t nrows, double *scores);
 
 #endif							/* ECHOLON_PREDICT_H */

@@ -222,17 +222,28 @@ extern size_t grow_memory(const GrowSetup *setup, size_t nfeatures, size_t total
 
 /* ---- a fit's parts ---------------------------------------------------------- */
 
-/* learn_fit with either method of growing. */
+/* learn_fit, or with a start learn_continue, with either method of growing. */
 extern void fit_run(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
 					const uint32_t *train, size_t ntrain, const uint32_t *watch, size_t nwatch,
-					const LearnParams *params, LearnFit *fit);
+					const LearnParams *params, const LearnStart *start, LearnFit *fit);
 extern void learn_fit_naive(const LearnEnv *env, const LearnData *data,
 							const uint32_t *train, size_t ntrain,
 							const uint32_t *watch, size_t nwatch,
 							const LearnParams *params, LearnFit *fit);
 
-/* Join grown trees into a model; the trees are freed one by one. */
+/*
+ * Join grown trees into a model; the trees are freed one by one.  gain: [nfeatures] what the features' gains
+ * are added to; NULL: zeros.
+ */
 extern void assemble_model(const LearnEnv *env, const LearnData *data, const Bins *bins,
-						   GrownTree *trees, uint32_t ntrees, uint32_t nscores, LearnModel *model);
+						   GrownTree *trees, uint32_t ntrees, uint32_t nscores, const double *gain,
+						   LearnModel *model);
+
+/*
+ * The trees of older from number dropped on, and behind them those of newer, as one model: of the same
+ * features, with newer's gains.  newer's arrays are freed, or become joined's; older is only read.
+ */
+extern void join_models(const LearnEnv *env, const LearnModel *older, uint32_t dropped,
+						LearnModel *newer, LearnModel *joined);
 
 #endif							/* ECHOLON_TREE_H */
