@@ -56,4 +56,41 @@
 #define path_keep_disabled_nodes(path, below) ((void) 0)
 #endif
 
+/* 16: what a query may do to a relation stands apart from its range table entry */
+#if PG_VERSION_NUM >= 160000
+#define nsitem_permissions(item) ((item)->p_perminfo)
+#define check_permissions_compat(pstate) \
+	((void) ExecCheckPermissions((pstate)->p_rtable, (pstate)->p_rteperminfos, true))
+#else
+#define nsitem_permissions(item) ((item)->p_rte)
+#define check_permissions_compat(pstate) ((void) ExecCheckRTPerms((pstate)->p_rtable, true))
+#endif
+
+/* 16: parsers of dates say more about a failure; parsers of type names can fail softly */
+#if PG_VERSION_NUM >= 160000
+#define decode_datetime_compat(field, ftype, nf, dtype, tm, fsec, tzp) \
+	DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tzp, &(DateTimeErrorExtra) {0})
+#define parse_type_compat(name, type, typmod) ((void) parseTypeString(name, type, typmod, NULL))
+#else
+#define decode_datetime_compat(field, ftype, nf, dtype, tm, fsec, tzp) \
+	DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tzp)
+#define parse_type_compat(name, type, typmod) parseTypeString(name, type, typmod, false)
+#endif
+
+/* 16: the actions of the JSON parser return whether they failed; 17: its lexer may be the caller's */
+#if PG_VERSION_NUM >= 160000
+#define JSON_ACTION JsonParseErrorType
+#define JSON_ACTION_END return JSON_SUCCESS
+#else
+#define JSON_ACTION void
+#define JSON_ACTION_END return
+#endif
+#if PG_VERSION_NUM >= 170000
+#define json_lexer_compat(json, length, encoding) \
+	makeJsonLexContextCstringLen(NULL, json, length, encoding, true)
+#else
+#define json_lexer_compat(json, length, encoding) \
+	makeJsonLexContextCstringLen(json, length, encoding, true)
+#endif
+
 #endif							/* ECHOLON_COMPAT_H */
