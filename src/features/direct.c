@@ -99,8 +99,6 @@ typedef struct DirectScan
 
 	RowStore   *store;
 	GroupTable *table;
-	int			npointers;
-	int		   *pointers;		/* fields of outputs that lie outside of the record */
 	bool		stop;			/* reading, because the store is full */
 
 	RelationRow row;			/* the caller's */
@@ -347,14 +345,6 @@ scan_open(DirectScan *scan, MemoryContext context)
 											  INT8OID : FLOAT8OID);
 	rowstore_open(store);
 
-	scan->pointers = palloc(mul_size(Max(scan->desc->natts, 1), sizeof(int)));
-	for (int i = 0; i < scan->desc->natts; i++)
-	{
-		int			source = scan->outputs[i].source;
-
-		if (source >= 0 && store->fields[scan->sources[source].value].typlen < 0)
-			scan->pointers[scan->npointers++] = scan->sources[source].value;
-	}
 	scan->keys = palloc0(mul_size(Max(scan->nkeys, 1), sizeof(OrderKey)));
 	for (int i = 0; i < scan->nkeys; i++)
 	{
@@ -548,18 +538,19 @@ scan_compute(DirectScan *scan)
 	bool	   *nulls = palloc(Max(scan->desc->natts, 1));
 	uint32		group = 0;
 	SortRow    *rows;
+	RowBatch   *batch;
 
 	scan_dates(scan);
 	rows = roworder_sort(store, groups_count(scan->table), scan->keys, scan->nkeys,
 						 row_time_unit(scan->set->date_kind));
+	batch = rowbatch_create(store);
 	scan_states(scan);
 	for (size_t i = 0; i < store->nrows; i++)
 	{
-		const char *record = rowstore_row(store, rows[i].row);
+		const char *record = rowbatch_row(batch, store, rows, i);
 
 		if ((i & (CHECK_ROWS - 1)) == 0)
 			CHECK_FOR_INTERRUPTS();
-		rowstore_fetch(store, rows, i, scan->pointers, scan->npointers);
 		if (i == 0 || ((const RowHead *) record)->group != group)
 		{
 			group = ((const RowHead *) record)->group;

@@ -66,8 +66,6 @@ typedef struct RollingScan
 	int			nfields;
 	ScanField  *fields;
 	int		   *values;			/* for each column below the field that keeps it as it is, or -1 */
-	int			npointers;
-	int		   *pointers;		/* fields outside of the record */
 
 	/* rows in memory; all in rows_context */
 	bool		ready;			/* they are in order */
@@ -75,7 +73,9 @@ typedef struct RollingScan
 	RowStore   *store;
 	GroupTable *table;
 	SortRow    *rows;
+	RowBatch   *batch;
 	size_t		next;
+	uint32		group;			/* of the current row */
 
 	/* or sorted elsewhere: columns of groups, time, fields */
 	Tuplesortstate *sort;
@@ -254,13 +254,6 @@ open_store(RollingScan *scan, TupleDesc below)
 	for (int i = 0; i < scan->nfields; i++)
 		(void) rowstore_field(store, scan->fields[i].typid);
 	rowstore_open(store);
-	scan->pointers = MemoryContextAlloc(scan->rows_context,
-										mul_size(Max(scan->nfields, 1), sizeof(int)));
-	scan->npointers = 0;
-	for (int i = 0; i < scan->nfields; i++)
-		if (store->fields[i].typlen < 0)
-			scan->pointers[scan->npointers++] = i;
-
 	for (int i = 0; i < scan->ngroups; i++)
 	{
 		types[i] = TupleDescAttr(below, scan->groups[i])->atttypid;
@@ -469,6 +462,7 @@ sort_store(RollingScan *scan)
 	}
 	scan->rows = roworder_sort(scan->store, groups_count(scan->table), keys, scan->nkeys,
 							   row_time_unit(scan->date_kind));
+	scan->batch = rowbatch_create(scan->store);
 }
 
 /* Read all rows, and put them into order. */
@@ -537,10 +531,9 @@ store_next(RollingScan *scan)
 
 	if (scan->next == store->nrows)
 		return false;
-	record = rowstore_row(store, scan->rows[scan->next].row);
-	rowstore_fetch(store, scan->rows, scan->next, scan->pointers, scan->npointers);
-	scan->first_of_group = scan->next == 0 || ((const RowHead *) record)->group !=
-		((const RowHead *) rowstore_row(store, scan->rows[scan->next - 1].row))->group;
+	record = rowbatch_row(scan->batch, store, scan->rows, scan->next);
+	scan->first_of_group = scan->next == 0 || ((const RowHead *) record)->group != scan->group;
+	scan->group = ((const RowHead *) record)->group;
 	scan->next++;
 	scan->time = ((const RowHead *) record)->time;
 	for (int i = 0; i < scan->nfields; i++)

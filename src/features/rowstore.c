@@ -23,6 +23,8 @@
 #define ARENA_FIRST		((size_t) 64 * 1024)
 #define ARENA_LAST		((size_t) 8 * 1024 * 1024)
 
+#define BATCH_ROWS		((size_t) 64)
+
 /* What sorting needs a row: its place, and as much again as scratch. */
 #define SORT_BYTES		(2 * sizeof(SortRow))
 
@@ -220,6 +222,44 @@ row_put(RowStore *store, char *record, int field, Datum value)
 		*(char **) place = copy;
 	}
 	((RowHead *) record)->present[field >> 3] |= 1 << (field & 7);
+}
+
+/* ---- rows in order ------------------------------------------------------------ */
+
+RowBatch *
+rowbatch_create(const RowStore *store)
+{
+	MemoryContext old = MemoryContextSwitchTo(store->context);
+	RowBatch   *batch = palloc0(sizeof(RowBatch));
+
+	batch->records = palloc(mul_size(BATCH_ROWS, store->cells.stride));
+	batch->pointers = palloc(mul_size(Max(store->nfields, 1), sizeof(int)));
+	for (int i = 0; i < store->nfields; i++)
+		if (store->fields[i].typlen < 0)
+			batch->pointers[batch->npointers++] = i;
+	MemoryContextSwitchTo(old);
+	return batch;
+}
+
+void
+rowbatch_fill(RowBatch *batch, const RowStore *store, const SortRow *rows, size_t first)
+{
+	size_t		stride = store->cells.stride;
+	size_t		n = Min(store->nrows - first, BATCH_ROWS);
+	char	   *record = batch->records;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t byte = 0; byte < stride; byte += CACHE_LINE)
+			__builtin_prefetch(rowstore_row(store, rows[first + i].row) + byte);
+	for (size_t i = 0; i < n; i++, record += stride)
+	{
+		memcpy(record, rowstore_row(store, rows[first + i].row), stride);
+		/* NULL where the field is NULL, which is as good as any */
+		for (int p = 0; p < batch->npointers; p++)
+			__builtin_prefetch(*(char *const *) (record + store->fields[batch->pointers[p]].offset));
+	}
+	batch->first = first;
+	batch->n = n;
 }
 
 /* ---- times ------------------------------------------------------------------ */

@@ -29,9 +29,6 @@
 #define ROW_LATEST		(ROW_TIMELESS + 1)	/* infinity */
 #define ROW_DATELESS	(ROW_TIMELESS + 2)	/* NULL */
 
-#define FETCH_AHEAD		16		/* rows whose record is fetched; half as many for what it points to */
-#define FETCH_BYTES		256		/* of a record, at most */
-
 /* What every record begins with; a bit for each field follows. */
 typedef struct RowHead
 {
@@ -128,29 +125,32 @@ row_number(const RowStore *store, const char *record, int field)
 }
 
 /*
- * Fetch ahead what the row i in order needs: rows lie at random in memory.  pointers: fields that are read and
- * lie outside of the record.
+ * Rows in order lie at random in memory, and whatever is done with one takes so long that the next ones are not
+ * waited for in parallel.  So a batch of them is copied at once, where they are: one miss overlaps
+ * with the next.
  */
-static inline void
-rowstore_fetch(const RowStore *store, const SortRow *rows, size_t i, const int *pointers,
-			   int npointers)
+typedef struct RowBatch
 {
-	if (i + FETCH_AHEAD < store->nrows)
-	{
-		const char *record = rowstore_row(store, rows[i + FETCH_AHEAD].row);
-		size_t		bytes = Min(store->cells.stride, FETCH_BYTES);
+	char	   *records;		/* BATCH_ROWS of them */
+	size_t		first;			/* place in the order of its first row */
+	size_t		n;
+	int			npointers;		/* fields that lie outside of the record */
+	int		   *pointers;
+} RowBatch;
 
-		for (size_t byte = 0; byte < bytes; byte += CACHE_LINE)
-			__builtin_prefetch(record + byte);
-	}
-	if (i + FETCH_AHEAD / 2 < store->nrows)
-	{
-		const char *record = rowstore_row(store, rows[i + FETCH_AHEAD / 2].row);
+/* An empty batch, in the store's context. */
+extern RowBatch *rowbatch_create(const RowStore *store);
 
-		/* NULL where the field is NULL, which is as good as any */
-		for (int f = 0; f < npointers; f++)
-			__builtin_prefetch(*(char *const *) (record + store->fields[pointers[f]].offset));
-	}
+/* Copy the rows from place first on. */
+extern void rowbatch_fill(RowBatch *batch, const RowStore *store, const SortRow *rows, size_t first);
+
+/* The record at a place in the order; valid until one of another batch is asked for. */
+static inline const char *
+rowbatch_row(RowBatch *batch, const RowStore *store, const SortRow *rows, size_t place)
+{
+	if (place - batch->first >= batch->n)
+		rowbatch_fill(batch, store, rows, place);
+	return batch->records + (place - batch->first) * store->cells.stride;
 }
 
 /* ---- times ------------------------------------------------------------------------ */
