@@ -20,14 +20,18 @@
 #include "utils/acl.h"
 #define namespace_aclcheck_compat(nsp, role, mode) pg_namespace_aclcheck(nsp, role, mode)
 #define relation_ownercheck_compat(relid, role) pg_class_ownercheck(relid, role)
+#define procedure_aclcheck_compat(procedure, role) pg_proc_aclcheck(procedure, role, ACL_EXECUTE)
 #else
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #include "utils/acl.h"
 #define namespace_aclcheck_compat(nsp, role, mode) \
 	object_aclcheck(NamespaceRelationId, nsp, role, mode)
 #define relation_ownercheck_compat(relid, role) \
 	object_ownercheck(RelationRelationId, relid, role)
+#define procedure_aclcheck_compat(procedure, role) \
+	object_aclcheck(ProcedureRelationId, procedure, role, ACL_EXECUTE)
 #endif
 
 /* 17: an interval can be infinite */

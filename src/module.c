@@ -6,6 +6,7 @@
 
 #include "fmgr.h"
 
+#include "features/direct.h"
 #include "features/rolling_scan.h"
 #include "model/model.h"
 
@@ -20,4 +21,5 @@ _PG_init(void)
 	/* settings first: after model_define_gucs no more may come */
 	rolling_scan_install();
 	model_define_gucs();
+	direct_node_install();
 }

@@ -15,7 +15,6 @@
 #include "access/tupdesc.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
-#include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -24,7 +23,6 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
-#include "utils/tuplestore.h"
 
 #include "compat.h"
 #include "features/define.h"
@@ -76,11 +74,12 @@ typedef struct DirectOutput
 	int			term;			/* place in the window's wanted */
 } DirectOutput;
 
-typedef struct DirectScan
+struct DirectScan
 {
 	const FeatureSet *set;
 	List	   *columns;		/* wanted */
 	TupleDesc	desc;			/* of them */
+	char	   *sql;			/* the query that reads the relation */
 
 	int			nsources;
 	QueryColumn *sources;
@@ -101,10 +100,16 @@ typedef struct DirectScan
 	GroupTable *table;
 	bool		stop;			/* reading, because the store is full */
 
+	bool		ordered;		/* what follows is there */
+	SortRow    *rows;
+	RowBatch   *batch;
+	size_t		next;
+	uint32		group;			/* of the current row */
+
 	RelationRow row;			/* the caller's */
 	void	   *arg;
 	MemoryContext row_context;
-} DirectScan;
+};
 
 /* ---- what to read ---------------------------------------------------------------- */
 
@@ -231,9 +236,9 @@ scan_sql(const DirectScan *scan)
 
 /* Types of the query's columns. */
 static void
-scan_types(DirectScan *scan, const char *sql)
+scan_types(DirectScan *scan)
 {
-	TupleDesc	desc = ExecCleanTypeFromTL(direct_analyze(sql)->targetList);
+	TupleDesc	desc = ExecCleanTypeFromTL(direct_analyze(scan->sql)->targetList);
 
 	Assert(desc->natts == scan->nsources);
 	for (int i = 0; i < scan->nsources; i++)
@@ -282,9 +287,8 @@ scan_describe(DirectScan *scan)
 	}
 }
 
-/* How the columns of a set are computed; returns the query's text in *sql. */
-static DirectScan *
-scan_create(const FeatureSet *set, List *columns, char **sql)
+DirectScan *
+direct_scan_create(const FeatureSet *set, List *columns)
 {
 	DirectScan *scan = palloc0(sizeof(DirectScan));
 	int			i = 0;
@@ -306,8 +310,8 @@ scan_create(const FeatureSet *set, List *columns, char **sql)
 		want_column(scan, lfirst(cell), &scan->outputs[i++]);
 	if (scan_is_ordered(scan))
 		want_order(scan);
-	*sql = scan_sql(scan);
-	scan_types(scan, *sql);
+	scan->sql = scan_sql(scan);
+	scan_types(scan);
 	scan_describe(scan);
 	return scan;
 }
@@ -518,49 +522,62 @@ scan_row(DirectScan *scan, const char *record, Datum *values, bool *nulls)
 	}
 }
 
-/* Give a row to the caller. */
-static inline void
-scan_give(DirectScan *scan, Datum *values, bool *nulls)
-{
-	MemoryContext old = MemoryContextSwitchTo(scan->row_context);
-
-	scan->row(scan->arg, scan->desc, values, nulls);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(scan->row_context);
-}
-
-/* All rows in order, computed and given to the caller. */
+/* Put the rows into order, and compute what does not depend on it. */
 static void
-scan_compute(DirectScan *scan)
+scan_order(DirectScan *scan)
 {
 	RowStore   *store = scan->store;
-	Datum	   *values = palloc(mul_size(Max(scan->desc->natts, 1), sizeof(Datum)));
-	bool	   *nulls = palloc(Max(scan->desc->natts, 1));
-	uint32		group = 0;
-	SortRow    *rows;
-	RowBatch   *batch;
 
 	scan_dates(scan);
-	rows = roworder_sort(store, groups_count(scan->table), scan->keys, scan->nkeys,
-						 row_time_unit(scan->set->date_kind));
-	batch = rowbatch_create(store);
+	scan->rows = roworder_sort(store, groups_count(scan->table), scan->keys, scan->nkeys,
+							   row_time_unit(scan->set->date_kind));
+	scan->batch = rowbatch_create(store);
 	scan_states(scan);
-	for (size_t i = 0; i < store->nrows; i++)
-	{
-		const char *record = rowbatch_row(batch, store, rows, i);
+}
 
-		if ((i & (CHECK_ROWS - 1)) == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (i == 0 || ((const RowHead *) record)->group != group)
-		{
-			group = ((const RowHead *) record)->group;
-			for (int w = 0; w < scan->nwindows; w++)
-				if (scan->windows[w].state != NULL)
-					rolling_restart(scan->windows[w].state);
-		}
-		scan_push(scan, record);
-		scan_row(scan, record, values, nulls);
-		scan_give(scan, values, nulls);
+bool
+direct_scan_next(DirectScan *scan, Datum *values, bool *nulls)
+{
+	const char *record;
+
+	if (scan->next == scan->store->nrows)
+		return false;
+	if ((scan->next & (CHECK_ROWS - 1)) == 0)
+		CHECK_FOR_INTERRUPTS();
+	record = rowbatch_row(scan->batch, scan->store, scan->rows, scan->next);
+	if (scan->next == 0 || ((const RowHead *) record)->group != scan->group)
+	{
+		scan->group = ((const RowHead *) record)->group;
+		for (int w = 0; w < scan->nwindows; w++)
+			if (scan->windows[w].state != NULL)
+				rolling_restart(scan->windows[w].state);
+	}
+	scan->next++;
+	scan_push(scan, record);
+	scan_row(scan, record, values, nulls);
+	return true;
+}
+
+void
+direct_scan_restart(DirectScan *scan)
+{
+	scan->next = 0;
+}
+
+/* All rows in order to the caller. */
+static void
+scan_give_all(DirectScan *scan)
+{
+	Datum	   *values = palloc(mul_size(Max(scan->desc->natts, 1), sizeof(Datum)));
+	bool	   *nulls = palloc(Max(scan->desc->natts, 1));
+
+	while (direct_scan_next(scan, values, nulls))
+	{
+		MemoryContext old = MemoryContextSwitchTo(scan->row_context);
+
+		scan->row(scan->arg, scan->desc, values, nulls);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(scan->row_context);
 	}
 }
 
@@ -589,17 +606,16 @@ scan_view(DirectScan *scan)
 	return query_scan(out.data, scan_pass, scan, NULL);
 }
 
-/* All rows to the caller's function; memory is the current context's. */
-static uint64
-scan_run(DirectScan *scan, const char *sql, RelationRow row, void *arg)
+uint64
+direct_scan_read(DirectScan *scan, RelationRow row, void *arg)
 {
 	MemoryContext context;
-	uint64		rows = 0;
+	uint64		rows;
 
 	scan->row = row;
 	scan->arg = arg;
 	if (!scan_is_ordered(scan))
-		return query_scan(sql, scan_pass, scan, NULL);
+		return query_scan(scan->sql, scan_pass, scan, NULL);
 
 	context = AllocSetContextCreate(CurrentMemoryContext, "echolon feature rows",
 									ALLOCSET_DEFAULT_SIZES);
@@ -607,13 +623,36 @@ scan_run(DirectScan *scan, const char *sql, RelationRow row, void *arg)
 											  ALLOCSET_DEFAULT_SIZES);
 	if (!scan_open(scan, context))
 		return scan_view(scan);
-	rows = query_scan(sql, scan_keep, scan, &scan->stop);
+	rows = query_scan(scan->sql, scan_keep, scan, &scan->stop);
 	if (scan->stop)
 	{
 		MemoryContextDelete(context);
 		return scan_view(scan);
 	}
-	scan_compute(scan);
+	scan_order(scan);
+	scan->ordered = true;
+	return rows;
+}
+
+bool
+direct_scan_ordered(const DirectScan *scan)
+{
+	return scan->ordered;
+}
+
+TupleDesc
+direct_scan_desc(const DirectScan *scan)
+{
+	return scan->desc;
+}
+
+uint64
+direct_scan_all(DirectScan *scan, RelationRow row, void *arg)
+{
+	uint64		rows = direct_scan_read(scan, row, arg);
+
+	if (scan->ordered)
+		scan_give_all(scan);
 	return rows;
 }
 
@@ -623,19 +662,14 @@ feature_scan(const FeatureSet *set, List *columns, RelationRow row, void *arg)
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(caller, "echolon feature scan",
 												  ALLOCSET_DEFAULT_SIZES);
-	DirectScan *scan;
-	char	   *sql;
 	uint64		rows;
 
 	MemoryContextSwitchTo(context);
-	scan = scan_create(set, columns, &sql);
-	rows = scan_run(scan, sql, row, arg);
+	rows = direct_scan_all(direct_scan_create(set, columns), row, arg);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 	return rows;
 }
-
-/* ---- rows for a materialized view -------------------------------------------------------- */
 
 List *
 feature_set_columns(const FeatureSet *set)
@@ -645,59 +679,4 @@ feature_set_columns(const FeatureSet *set)
 	for (int i = 0; i < set->nfeatures; i++)
 		columns = lappend(columns, set->features[i].name);
 	return columns;
-}
-
-/* Raise unless a list of column definitions is the set's columns. */
-static void
-check_definitions(const FeatureSet *set, TupleDesc given, TupleDesc desc)
-{
-	for (int i = 0; i < Max(given->natts, desc->natts); i++)
-	{
-		Form_pg_attribute asked = i < given->natts ? TupleDescAttr(given, i) : NULL;
-		Form_pg_attribute own = i < desc->natts ? TupleDescAttr(desc, i) : NULL;
-
-		if (asked != NULL && own != NULL && asked->atttypid == own->atttypid &&
-			strcmp(NameStr(asked->attname), NameStr(own->attname)) == 0)
-			continue;
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("the column definitions are not the columns of feature set \"%s\"", set->name),
-				 asked == NULL ?
-				 errdetail("Column %d, \"%s\" %s, is not defined.", i + 1, NameStr(own->attname),
-						   format_type_be(own->atttypid)) :
-				 own == NULL ?
-				 errdetail("It has %d columns, %d are defined.", desc->natts, given->natts) :
-				 errdetail("Column %d is \"%s\" %s, defined is \"%s\" %s.", i + 1, NameStr(own->attname),
-						   format_type_be(own->atttypid), NameStr(asked->attname),
-						   format_type_be(asked->atttypid)),
-				 errhint("The view of the set has these columns, and is easier to read.")));
-	}
-}
-
-/* A row into the result. */
-static void
-put_row(void *arg, TupleDesc desc, Datum *values, bool *nulls)
-{
-	ReturnSetInfo *result = arg;
-
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-}
-
-PG_FUNCTION_INFO_V1(echolon_feature_rows);
-
-/* echolon_feature_rows(name): all rows of a set's view, by the direct path. */
-Datum
-echolon_feature_rows(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	FeatureSet *set = feature_set_find(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	DirectScan *scan;
-	char	   *sql;
-
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	feature_check_columns(set);
-	scan = scan_create(set, feature_set_columns(set), &sql);
-	check_definitions(set, result->setDesc, scan->desc);
-	scan_run(scan, sql, put_row, result);
-	PG_RETURN_NULL();
 }
