@@ -184,7 +184,15 @@ encoder_category(Encoder *encoder, EncoderColumn *column, const char *label, int
 		return column->column->ncategories - 1;
 	if (unseen != NULL)
 		(*unseen)++;
+	if (encoder->unseen != NULL)
+		encoder->unseen[column - encoder->columns]++;
 	return model_mean_unknown(column->column->ncategories);
+}
+
+void
+encoder_count_unseen(Encoder *encoder, uint64 *counts)
+{
+	encoder->unseen = counts;
 }
 
 /* Names for a message: '"a", "b"', many of them cut short with their number. */

@@ -31,6 +31,12 @@ extern Encoder *encoder_create_named(const CachedModel *model, const char *name,
 extern void encoder_row(Encoder *encoder, const Datum *values, const bool *nulls, double *x,
 						uint64 *unseen);
 
+/*
+ * From now on, count the categories never seen at training of each column c of the model in
+ * counts[c].
+ */
+extern void encoder_count_unseen(Encoder *encoder, uint64 *counts);
+
 /* An encoder of documents instead of rows. */
 extern Encoder *encoder_create_json(const CachedModel *model, const char *name,
 									MemoryContext context);

@@ -41,6 +41,7 @@ struct Encoder
 	MemoryContext context;		/* lives as long as the encoder */
 	int			ncolumns;
 	EncoderColumn *columns;
+	uint64	   *unseen;			/* [ncolumns] categories never seen; NULL: not counted by column */
 };
 
 /* Columns, features and zones, without a place to read from. */
