@@ -53,6 +53,12 @@
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
+/* 18: what extensions print in EXPLAIN has a header of its own */
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+
 /* 18: a path counts its disabled nodes */
 #if PG_VERSION_NUM >= 180000
 #define path_keep_disabled_nodes(path, below) ((path)->disabled_nodes = (below)->disabled_nodes)
