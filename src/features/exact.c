@@ -16,6 +16,9 @@
 /* Words of an ordinary sum, at most. */
 #define FEW_WORDS	5
 
+/* Room for the numerators of ordinary data. */
+#define FEW_PLACES	8
+
 /*
  * Places of the numerators: the square of a sum goes from twice its lowest word to twice its highest.
  * Bytes from outside may name any words, so there is room for all.
@@ -45,6 +48,27 @@ exact_widen(ExactSum *sum, int low, int high)
 		sum->low = low;
 	for (; sum->high < high + 1; sum->high++)
 		sum->words[sum->high] = sign;
+}
+
+void
+exact_carry(ExactSum *sum, int first, bool negative)
+{
+	for (int i = first; i < sum->high; i++)
+	{
+		sum->words[i] += negative ? UINT64_MAX : 1;
+		if (sum->words[i] != (negative ? UINT64_MAX : 0))
+			break;
+	}
+}
+
+void
+exact_put_wide(ExactSum *sum, int first, uint64_t low, uint64_t high, const uint64_t *third, bool negative)
+{
+	exact_widen(sum, first, first + (third != NULL ? 3 : 2));
+	if (third != NULL)
+		exact_put(sum, first, low, high, third, negative);
+	else
+		exact_put(sum, first, low, high, NULL, negative);
 }
 
 void
@@ -332,6 +356,80 @@ add_multiple(uint64_t *out, int n, int low, const Magnitude *number, uint64_t fa
 	}
 }
 
+/* Twice a word, and a carry; the carry of that. */
+static inline uint64_t
+double_word(uint64_t word, uint64_t *carry)
+{
+	uint64_t	result = word << 1 | *carry;
+
+	*carry = word >> 63;
+	return result;
+}
+
+/* a - b - *borrow, and its borrow. */
+static inline uint64_t
+subtract_words(uint64_t a, uint64_t b, bool *borrow)
+{
+	uint64_t	difference;
+	bool		first = __builtin_sub_overflow(a, b, &difference);
+	bool		second = __builtin_sub_overflow(difference, (uint64_t) *borrow, &difference);
+
+	*borrow = first | second;
+	return difference;
+}
+
+/*
+ * n xx - x^2 of a sum of two words and squares of few, which is not negative, into out.  False: they have more, or it
+ * is negative.
+ */
+static inline bool
+few_words_numerator(const Magnitude *x, const Magnitude *xx, uint64_t n, uint64_t *out, Magnitude *result)
+{
+	int			x_low = 2 * x->low - EXACT_ONE;
+	int			low = x_low < xx->low ? x_low : xx->low;
+	int			x_place = x_low - low;
+	int			xx_place = xx->low - low;
+	int			places = x_place + 4 > xx_place + xx->n + 1 ? x_place + 4 : xx_place + xx->n + 1;
+	uint64_t	carry = 0;
+	bool		up = false;
+	bool		borrow = false;
+	uint64_t	square[4];
+	unsigned __int128 bottom;
+	unsigned __int128 middle;
+	unsigned __int128 top;
+
+	if (x->n != 2 || xx->n == 0 || xx->negative || places > FEW_PLACES)
+		return false;
+
+	for (int i = 0; i < FEW_PLACES; i++)
+		out[i] = 0;
+	for (int i = 0; i < xx->n; i++)
+	{
+		unsigned __int128 product = (unsigned __int128) xx->words[i] * n + carry;
+
+		out[xx_place + i] = (uint64_t) product;
+		carry = (uint64_t) (product >> 64);
+	}
+	out[xx_place + xx->n] = carry;
+
+	bottom = (unsigned __int128) x->words[0] * x->words[0];
+	middle = (unsigned __int128) x->words[0] * x->words[1];
+	top = (unsigned __int128) x->words[1] * x->words[1];
+	carry = 0;
+	square[0] = (uint64_t) bottom;
+	square[1] = exact_add_words((uint64_t) (bottom >> 64), double_word((uint64_t) middle, &carry), &up);
+	square[2] = exact_add_words((uint64_t) top, double_word((uint64_t) (middle >> 64), &carry), &up);
+	square[3] = exact_add_words((uint64_t) (top >> 64), carry, &up);
+
+	for (int i = 0; i < 4; i++)
+		out[x_place + i] = subtract_words(out[x_place + i], square[i], &borrow);
+	for (int i = x_place + 4; borrow && i < places; i++)
+		borrow = out[i]-- == 0;
+	*result = (Magnitude) {.words = out, .n = places, .low = low};
+	magnitude_trim(result);
+	return !borrow;
+}
+
 /* n squares - sum^2 = fraction 2^exponent, fraction of 1 .. 2; false where that is 0. */
 static bool
 variance_numerator(const ExactSum *sum, const ExactSum *squares, uint64_t n, double *fraction, int *exponent)
@@ -341,10 +439,18 @@ variance_numerator(const ExactSum *sum, const ExactSum *squares, uint64_t n, dou
 	uint64_t	squares_buffer[EXACT_WORDS];
 	Magnitude	x = sum_magnitude(sum, sum_buffer);
 	Magnitude	xx = sum_magnitude(squares, squares_buffer);
-	int			low = xx.low;
+	int			low;
 	int			high = xx.low + xx.n + 1;
 	Magnitude	result;
 
+	if (few_words_numerator(&x, &xx, n, out, &result))
+	{
+		if (result.n == 0)
+			return false;
+		*fraction = leading_fraction(&result, exponent);
+		return true;
+	}
+	low = xx.low;
 	if (x.n > 0)
 	{
 		int			x_low = 2 * x.low - EXACT_ONE;

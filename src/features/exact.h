@@ -67,32 +67,49 @@ exact_split(double x)
 	return number;
 }
 
-/* Add n words from word first on, or subtract them. */
-static inline __attribute__((always_inline)) void
-exact_put(ExactSum *sum, int first, const uint64_t *words, const int n, bool negative)
+/* Carry into the words from word first on, or borrow from them: for the functions below. */
+extern void exact_carry(ExactSum *sum, int first, bool negative);
+
+/* exact_put where words have to be made usable first. */
+extern void exact_put_wide(ExactSum *sum, int first, uint64_t low, uint64_t high, const uint64_t *third,
+						   bool negative);
+
+/* a + b + *carry, and its carry: in words, as 128-bit sums of them cost compilers twice as much. */
+static inline uint64_t
+exact_add_words(uint64_t a, uint64_t b, bool *carry)
 {
+	uint64_t	sum;
+	bool		first = __builtin_add_overflow(a, b, &sum);
+	bool		second = __builtin_add_overflow(sum, (uint64_t) *carry, &sum);
+
+	*carry = first | second;
+	return sum;
+}
+
+/*
+ * Add two words from word first on, and a third one where there may be one, or subtract them.  All that is
+ * above would get the sign of what is added, and the carry: mostly nothing.
+ */
+static inline __attribute__((always_inline)) void
+exact_put(ExactSum *sum, int first, uint64_t low, uint64_t high, const uint64_t *third, bool negative)
+{
+	const int	n = third != NULL ? 3 : 2;
 	uint64_t	flip = -(uint64_t) negative;
-	uint64_t	carry = negative;
+	bool		carry = negative;
 	uint64_t   *own;
 
 	if (__builtin_expect(first < sum->low || first + n >= sum->high, 0))
-		exact_widen(sum, first, first + n);
-	own = sum->words + first;
-	for (int i = 0; i < n; i++)
 	{
-		unsigned __int128 digit = (unsigned __int128) own[i] + (words[i] ^ flip) + carry;
-
-		own[i] = (uint64_t) digit;
-		carry = (uint64_t) (digit >> 64);
+		exact_put_wide(sum, first, low, high, third, negative);
+		return;
 	}
-	/* all that is above would get the sign of what is added, and the carry: mostly nothing */
-	if (carry != negative)
-		for (int i = first + n; i < sum->high; i++)
-		{
-			sum->words[i] += negative ? UINT64_MAX : 1;
-			if (sum->words[i] != (negative ? UINT64_MAX : 0))
-				break;
-		}
+	own = sum->words + first;
+	own[0] = exact_add_words(own[0], low ^ flip, &carry);
+	own[1] = exact_add_words(own[1], high ^ flip, &carry);
+	if (third != NULL)
+		own[2] = exact_add_words(own[2], *third ^ flip, &carry);
+	if (__builtin_expect(carry != negative, 0))
+		exact_carry(sum, first + n, negative);
 }
 
 /* Add, or subtract, a number. */
@@ -100,10 +117,9 @@ static inline void
 exact_put_number(ExactSum *sum, ExactNumber x, bool subtract)
 {
 	int			shift = x.position & 63;
-	unsigned __int128 shifted = (unsigned __int128) x.mantissa << shift;
 
 	if (x.mantissa != 0)
-		exact_put(sum, x.position >> 6, (uint64_t[]) {(uint64_t) shifted, (uint64_t) (shifted >> 64)}, 2,
+		exact_put(sum, x.position >> 6, x.mantissa << shift, x.mantissa >> 1 >> (63 - shift), NULL,
 				  x.negative != subtract);
 }
 
@@ -112,15 +128,14 @@ static inline void
 exact_put_product(ExactSum *sum, uint64_t mantissa, uint64_t factor, int position, bool negative)
 {
 	unsigned __int128 product = (unsigned __int128) mantissa * factor;
+	uint64_t	low = (uint64_t) product;
+	uint64_t	high = (uint64_t) (product >> 64);
 	int			shift = position & 63;
-	uint64_t	words[3];
+	uint64_t	third = high >> 1 >> (63 - shift);
 
-	if (product == 0)
-		return;
-	words[0] = (uint64_t) product << shift;
-	words[1] = (uint64_t) ((product << shift) >> 64);
-	words[2] = (uint64_t) (product >> 64) >> 1 >> (63 - shift);
-	exact_put(sum, position >> 6, words, 3, negative);
+	if (product != 0)
+		exact_put(sum, position >> 6, low << shift, high << shift | low >> 1 >> (63 - shift), &third,
+				  negative);
 }
 
 /* sum + x; x is finite. */

@@ -24,6 +24,7 @@
 #define NEEDS_MIN		0x08
 #define NEEDS_MAX		0x10
 #define NEEDS_MEDIAN	0x20
+#define NEEDS_ORDER		(NEEDS_MIN | NEEDS_MAX | NEEDS_MEDIAN)
 
 typedef enum WindowKind
 {

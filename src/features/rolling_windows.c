@@ -39,6 +39,8 @@ window_enter(Window *window, double value)
 	window->latest = value;
 	if (window->moments != NULL)
 		moments_add(window->moments, value);
+	if (!(window->needs & NEEDS_ORDER))
+		return;
 	if (window->needs & (NEEDS_MIN | NEEDS_MAX))
 	{
 		void		(*add) (Extreme *, double) = window_moves(window) ? extreme_add : extreme_add_forever;
@@ -61,6 +63,8 @@ window_leave(const RollingState *state, Window *window, int64_t row)
 	window->count--;
 	if (window->moments != NULL)
 		moments_remove(window->moments, ring_value(state, row));
+	if (!(window->needs & NEEDS_ORDER))
+		return;
 	if (window->needs & NEEDS_MIN)
 		extreme_remove(&window->min);
 	if (window->needs & NEEDS_MAX)
