@@ -68,7 +68,7 @@ find_table(Load *load, const char *name)
 	{
 		Relation	relation = table_open(load->relid, NoLock);
 
-		load_check_target(relation, NIL);
+		load_check_target(relation);
 		table_close(relation, NoLock);
 		return;
 	}
@@ -145,6 +145,10 @@ note_types(Load *load)
 			continue;
 		if (guess->kinds == GUESS_ANY)
 			appendStringInfo(&empty, "%s\"%s\"", n++ == 0 ? "" : ", ", column->name);
+		else if (guess->other_order != NULL)
+			load_note(load, "column \"%s\" is text because \"%s\" in %s %llu is no date in this DateStyle; SET datestyle = 'ISO, %s' reads it",
+					  column->name, guess->value, load->unit, (unsigned long long) guess->place,
+					  guess->other_order);
 		else if (guess->before != NULL && guess->values >= NOTED_VALUES)
 			load_note(load, "column \"%s\" is text because of \"%s\" in %s %llu: the %llu values before it are %s",
 					  column->name, guess->value, load->unit, (unsigned long long) guess->place,
@@ -229,9 +233,12 @@ tell(const Load *load, bool created, uint64 rows, int refused)
 
 	initStringInfo(&notes);
 	foreach(cell, load->notes)
-		appendStringInfo(&notes, "%s%s.", notes.len == 0 ? "" : "\n", (char *) lfirst(cell));
-	if (notes.len > 0)
-		notes.data[0] = pg_toupper((unsigned char) notes.data[0]);
+	{
+		const char *note = lfirst(cell);
+
+		appendStringInfo(&notes, "%s%c%s%s", notes.len == 0 ? "" : "\n", pg_toupper((unsigned char) note[0]), note + 1,
+						 note[strlen(note) - 1] == '?' ? "" : ".");
+	}
 	ereport(NOTICE,
 			(errmsg("%s: %llu %s loaded into %s table of %d %s%s", load->table, (unsigned long long) rows,
 					rows == 1 ? "row" : "rows", created ? "a new" : "the", load->ncolumns,
@@ -298,7 +305,7 @@ echolon_load_csv(PG_FUNCTION_ARGS)
 	if (strcmp(options.delimiter, "\\t") == 0)
 		options.delimiter = "\t";
 	options.header = PG_ARGISNULL(ARG_HEADER) || PG_GETARG_BOOL(ARG_HEADER);
-	options.null_marks = PG_ARGISNULL(ARG_NULL_MARKS) ? NIL :
+	options.null_marks = PG_ARGISNULL(ARG_NULL_MARKS) ? list_make1("") :
 		argument_words(PG_GETARG_ARRAYTYPE_P(ARG_NULL_MARKS), "null_marks");
 	options.quote = PG_ARGISNULL(ARG_QUOTE) ? "\"" : text_argument(fcinfo, ARG_QUOTE);
 	options.escape = text_argument(fcinfo, ARG_ESCAPE);

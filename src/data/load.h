@@ -94,6 +94,7 @@ typedef struct Guess
 	/* where it became text after it had been something else: */
 	const char *before;			/* the type it would have been; NULL: it was always text */
 	uint64		place;			/* line of that value */
+	const char *other_order;	/* the DateStyle with which the value is a date; NULL: none */
 	char		value[GUESS_VALUE_LENGTH + 4];
 } Guess;
 
@@ -228,8 +229,12 @@ extern void load_read_json(Load *load);
 
 /* ---- into the table ------------------------------------------------------------------ */
 
-/* Raise unless the current user may COPY these columns into a table, as COPY does. */
-extern void load_check_target(Relation relation, List *columns);
+/*
+ * Raise unless the current user may COPY into a table, as COPY does: into some columns of it; and into those
+ * of the load, which must be there.
+ */
+extern void load_check_target(Relation relation);
+extern void load_check_target_columns(const Load *load);
 
 /* The number of rows that were loaded. */
 extern uint64 load_copy(Load *load);

@@ -257,7 +257,10 @@ load_name_columns(Load *load)
 	MemoryContext old = MemoryContextSwitchTo(load->context);
 
 	if (OidIsValid(load->relid))
+	{
 		name_existing(load);
+		load_check_target_columns(load);
+	}
 	else
 		name_new(load);
 	MemoryContextSwitchTo(old);

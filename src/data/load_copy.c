@@ -5,7 +5,7 @@
  * A callback hands COPY one row at a call and tells it which line that is, so that what
  * COPY says of an error is about the line of the file.  Without max_errors the first error ends the
  * load.  With it rows are copied CHUNK_ROWS at a time in subtransactions: where one fails, the row
- * COPY was at is refused and the others of the chunk are copied again.
+ * COPY was at is refused, whatever it was that failed: the type, a constraint, a trigger.
  */
 #include "postgres.h"
 
@@ -34,15 +34,17 @@
 #include "data/load.h"
 
 #define CHUNK_ROWS			1000
-#define CHECK_ROWS			64	/* between looks for a cancel: COPY looks at each row itself */
 
 /* What the callback hands out; the callback has no argument. */
 typedef struct Feed
 {
 	Load	   *load;
 	CopyFromState cstate;
-	const List *refused;		/* of LoadError *: rows of the chunk that are left out */
-	uint64		left;			/* rows until the end of the chunk */
+	uint64		next;			/* row of the spool */
+	uint64		end;			/* and the one to stop before */
+	const List *refused;		/* of uint64 *: rows from next on that are left out */
+	uint64	   *places;			/* of the rows of a chunk; NULL: not wanted */
+	uint64		first;			/* the row that places begin with */
 	int			given;			/* bytes of the current row */
 	bool		in_row;
 } Feed;
@@ -51,12 +53,12 @@ static Feed *current_feed;
 
 /* Was this row refused by an earlier try? */
 static bool
-is_refused(const List *refused, uint64 place)
+is_refused(const List *refused, uint64 row)
 {
 	ListCell   *cell;
 
 	foreach(cell, refused)
-		if (((LoadError *) lfirst(cell))->place == place)
+		if (*(uint64 *) lfirst(cell) == row)
 			return true;
 	return false;
 }
@@ -70,10 +72,11 @@ next_row(Feed *feed)
 
 	do
 	{
-		if (feed->left == 0 || !spool_next(spool, &row))
+		if (feed->next == feed->end || !spool_next(spool, &row))
 			return false;
-		feed->left--;
-	} while (is_refused(feed->refused, row.place));
+		if (feed->places != NULL)
+			feed->places[feed->next - feed->first] = row.place;
+	} while (is_refused(feed->refused, feed->next++));
 	for (int i = row.nfields; i < feed->load->ncolumns; i++)
 		appendStringInfoString(&spool->row, i > 0 ? "\t\\N" : "\\N");
 	appendStringInfoChar(&spool->row, '\n');
@@ -139,7 +142,7 @@ copy_columns(const Load *load)
 }
 
 void
-load_check_target(Relation relation, List *columns)
+load_check_target(Relation relation)
 {
 	char		kind = relation->rd_rel->relkind;
 	Oid			relid = RelationGetRelid(relation);
@@ -151,10 +154,8 @@ load_check_target(Relation relation, List *columns)
 				 errmsg("cannot load into \"%s\"", RelationGetRelationName(relation)),
 				 errdetail("It is not a table."),
 				 errhint("Give the new table another name.")));
-	if (columns != NIL)
-		check_permissions_compat(make_target(relation, columns));
-	else if (pg_class_aclcheck(relid, GetUserId(), ACL_INSERT) != ACLCHECK_OK &&
-			 pg_attribute_aclcheck_all(relid, GetUserId(), ACL_INSERT, ACLMASK_ANY) != ACLCHECK_OK)
+	if (pg_class_aclcheck(relid, GetUserId(), ACL_INSERT) != ACLCHECK_OK &&
+		pg_attribute_aclcheck_all(relid, GetUserId(), ACL_INSERT, ACLMASK_ANY) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(kind), RelationGetRelationName(relation));
 	if (check_enable_rls(relid, InvalidOid, false) == RLS_ENABLED)
 		ereport(ERROR,
@@ -163,6 +164,16 @@ load_check_target(Relation relation, List *columns)
 						RelationGetRelationName(relation)),
 				 errdetail("COPY does not apply its policies."),
 				 errhint("Load into a new table, and INSERT from that.")));
+}
+
+void
+load_check_target_columns(const Load *load)
+{
+	Relation	relation = table_open(load->relid, RowExclusiveLock);
+
+	load_check_target(relation);
+	check_permissions_compat(make_target(relation, copy_columns(load)));
+	table_close(relation, NoLock);
 }
 
 /* ---- copying -------------------------------------------------------------------------- */
@@ -241,104 +252,143 @@ copy_feed(Feed *feed, Relation relation, ParseState *target, List *columns, bool
 	return rows;
 }
 
+/* The row of a chunk that has a place; -1: none has. */
+static int64
+row_of_place(const Feed *feed, uint64 place)
+{
+	for (uint64 row = feed->first; row < feed->next; row++)
+		if (feed->places[row - feed->first] == place)
+			return (int64) row;
+	return -1;
+}
+
 /*
- * Try a chunk in a subtransaction.  False: it failed at a row, which is refused and added to refused;
- * then nothing of the chunk is there.
+ * Try the rows from feed->next to feed->end in a subtransaction: -1, or the row that failed, which is
+ * refused; then none of them is there.
  */
-static bool
-try_chunk(Feed *feed, Relation relation, ParseState *target, List *columns, List **refused, uint64 *rows)
+static int64
+try_chunk(Feed *feed, Relation relation, ParseState *target, List *columns, uint64 *copied)
 {
 	MemoryContext old = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool done = false;
+	volatile int64 failed = -1;
 
+	feed->first = feed->next;
+	feed->cstate = NULL;
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(old);
 	PG_TRY();
 	{
-		*rows = copy_feed(feed, relation, target, columns, true);
+		*copied = copy_feed(feed, relation, target, columns, true);
 		ReleaseCurrentSubTransaction();
-		done = true;
 	}
 	PG_CATCH();
 	{
+		CopyFromState cstate = feed->cstate;
 		ErrorData  *error;
 		char	   *column,
 				   *value;
-		uint64		place = feed->cstate != NULL ? feed->cstate->cur_lineno : 0;
 
 		MemoryContextSwitchTo(old);
 		error = CopyErrorData();
-		if (!about_row(error->sqlerrcode) || place == 0)
-		{
-			/* a foreign key, say, which is checked for all rows at once */
+		failed = cstate != NULL && about_row(error->sqlerrcode) ? row_of_place(feed, cstate->cur_lineno) : -1;
+		/* a foreign key, say, which is checked for all rows at once; or a cancel */
+		if (failed < 0)
 			PG_RE_THROW();
-		}
 		FlushErrorState();
-		column = feed->cstate->cur_attname != NULL ? pstrdup(feed->cstate->cur_attname) :
-			error->column_name != NULL ? pstrdup(error->column_name) : NULL;
-		value = feed->cstate->cur_attname != NULL && feed->cstate->cur_attval != NULL ?
-			load_excerpt(feed->cstate->cur_attval, strlen(feed->cstate->cur_attval), 2000) :
-			error->detail;
+		column = cstate->cur_attname != NULL ? pstrdup(cstate->cur_attname) : error->column_name;
+		value = cstate->cur_attname != NULL && cstate->cur_attval != NULL ?
+			load_excerpt(cstate->cur_attval, strlen(cstate->cur_attval), 2000) : error->detail;
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(old);
 		CurrentResourceOwner = owner;
-		load_refuse(feed->load, place, column, value, value == NULL ? 0 : strlen(value), error->sqlerrcode,
-					error->message, NULL);
-		MemoryContextSwitchTo(feed->load->context);
-		*refused = lappend(*refused, llast(feed->load->errors));
+		load_refuse(feed->load, feed->places[failed - feed->first], column, value,
+					value == NULL ? 0 : strlen(value), error->sqlerrcode, error->message, NULL);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(old);
 	CurrentResourceOwner = owner;
-	return done;
+	return failed;
 }
 
-/* All rows, but for those that are refused. */
+/* The rows of refused from one on. */
+static List *
+forget_rows(List *refused, uint64 row)
+{
+	ListCell   *cell;
+
+	foreach(cell, refused)
+		if (*(uint64 *) lfirst(cell) < row)
+		{
+			pfree(lfirst(cell));
+			refused = foreach_delete_current(refused, cell);
+		}
+	return refused;
+}
+
+/*
+ * All rows, but for those that are refused.  Where a chunk fails at a row, those before it are tried again and
+ * the next chunk begins behind it, so the work is at most twice that without errors.  A row
+ * before it may fail then: values are converted before unique indexes are looked at.
+ */
 static uint64
 copy_chunks(Feed *feed, Relation relation, ParseState *target, List *columns)
 {
 	Spool	   *spool = &feed->load->spool;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "chunk of a load", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	uint64		rows = 0;
+	MemoryContext old = CurrentMemoryContext;
+	uint64		from = 0,
+				length = CHUNK_ROWS,
+				rows = 0;
+	List	   *refused = NIL;
 
-	for (uint64 from = 0; from < spool->rows; from += CHUNK_ROWS)
+	feed->places = palloc(sizeof(uint64) * CHUNK_ROWS);
+	while (from < spool->rows)
 	{
 		SpoolPosition position = spool_tell(spool);
-		List	   *refused = NIL;
 		uint64		copied = 0;
+		int64		failed;
 
-		for (;;)
-		{
-			feed->left = Min(CHUNK_ROWS, spool->rows - from);
-			feed->refused = refused;
-			feed->cstate = NULL;
-			if (try_chunk(feed, relation, target, columns, &refused, &copied))
-				break;
-			spool_seek(spool, position);
-			MemoryContextReset(context);
-		}
-		list_free(refused);
-		rows += copied;
+		feed->next = from;
+		feed->end = Min(from + length, spool->rows);
+		feed->refused = refused;
+		MemoryContextSwitchTo(context);
+		failed = try_chunk(feed, relation, target, columns, &copied);
+		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 		CommandCounterIncrement();
+		if (failed < 0)
+		{
+			rows += copied;
+			from = feed->end;
+			length = CHUNK_ROWS;
+			refused = forget_rows(refused, from);
+		}
+		else
+		{
+			uint64	   *row = palloc(sizeof(uint64));
+
+			*row = (uint64) failed;
+			refused = lappend(refused, row);
+			length = *row > from ? *row - from : CHUNK_ROWS;
+			spool_seek(spool, position);
+		}
 	}
-	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+	pfree(feed->places);
 	return rows;
 }
 
 uint64
 load_copy(Load *load)
 {
-	Feed		feed = {.load = load, .left = PG_UINT64_MAX};
+	Feed		feed = {.load = load, .end = PG_UINT64_MAX};
 	Relation	relation = table_open(load->relid, RowExclusiveLock);
 	List	   *columns = copy_columns(load);
 	ParseState *target;
 	uint64		rows;
 
-	load_check_target(relation, columns);
+	load_check_target_columns(load);
 	target = make_target(relation, columns);
 	spool_rewind(&load->spool);
 

@@ -158,7 +158,7 @@ refuse_ragged(Load *load, CopyFromState cstate, char **fields, int n)
 	}
 }
 
-/* One line of data. */
+/* One line of data, which may be a blank one. */
 static void
 add_line(Load *load, const CsvOptions *options, CopyFromState cstate, char **fields, int n)
 {
@@ -219,7 +219,7 @@ read_lines(Load *load, const CsvOptions *options, CopyFromState cstate)
 		MemoryContextSwitchTo(context);
 		if (load->ncolumns > 0)
 			add_line(load, options, cstate, fields, n);
-		else
+		else if (cstate->line_buf.len > 0)	/* blank lines before the first are none */
 		{
 			make_columns(load, options, fields, n);
 			if (!options->header)
@@ -230,15 +230,13 @@ read_lines(Load *load, const CsvOptions *options, CopyFromState cstate)
 	}
 	check_end(load, cstate);
 	MemoryContextDelete(context);
-	if (load->ncolumns == 0)
-		load_source_empty(load->source);
 }
 
 /* Say more about an error of COPY, where there is more to say. */
 static void
 explain_error(const Load *load, ErrorData *error, const CopyFromState cstate)
 {
-	if (error->hint != NULL || error->detail != NULL)
+	if (error->detail != NULL)
 		return;
 	if (error->sqlerrcode == ERRCODE_CHARACTER_NOT_IN_REPERTOIRE ||
 		error->sqlerrcode == ERRCODE_UNTRANSLATABLE_CHARACTER)
@@ -246,7 +244,7 @@ explain_error(const Load *load, ErrorData *error, const CopyFromState cstate)
 		error->detail = psprintf("%s was read as %s, in line %llu.", load->source->name,
 								 pg_encoding_to_char(cstate->file_encoding),
 								 (unsigned long long) cstate->cur_lineno);
-		if (load->source->is_file)
+		if (load->source->is_file && error->hint == NULL)
 			error->hint = pstrdup("Name the encoding of the file, for example encoding => 'LATIN1'.");
 	}
 	else if (error->sqlerrcode == ERRCODE_BAD_COPY_FILE_FORMAT)
@@ -278,7 +276,7 @@ load_read_csv(Load *load, const CsvOptions *options)
 	bytes_since_line = 0;
 	lines_read = 0;
 	/* a line is there three times: as it is, split, and escaped */
-	line_limit = Min(LOAD_RECORD_MAX, max_memory_bytes() / 3);
+	line_limit = Min(LOAD_RECORD_MAX, max_memory_bytes() / 4);
 	callback.callback = CopyFromErrorCallback;
 	callback.arg = cstate;
 	callback.previous = error_context_stack;
@@ -302,4 +300,6 @@ load_read_csv(Load *load, const CsvOptions *options)
 
 	EndCopyFrom(cstate);
 	table_close(relation, OidIsValid(load->relid) ? NoLock : AccessShareLock);
+	if (load->ncolumns == 0)
+		load_source_empty(load->source);
 }

@@ -72,13 +72,13 @@ load_refuse(Load *load, uint64 place, const char *column, const char *value, siz
 		return;
 	}
 	initStringInfo(&detail);
+	appendStringInfo(&detail, "%s %llu", load->unit, (unsigned long long) place);
+	if (column != NULL)
+		appendStringInfo(&detail, ", column \"%s\"", column);
 	if (value != NULL)
-		appendStringInfo(&detail, "%s %llu, %s%s%s: \"%s\".", load->unit,
-						 (unsigned long long) place,
-						 column == NULL ? "" : "column \"", column == NULL ? "value" : column,
-						 column == NULL ? "" : "\"", load_excerpt(value, length, DETAIL_BYTES));
-	else
-		appendStringInfo(&detail, "%s %llu.", load->unit, (unsigned long long) place);
+		appendStringInfo(&detail, column != NULL ? ": \"%s\"" : ": %s", load_excerpt(value, length, DETAIL_BYTES));
+	if (detail.data[detail.len - 1] != '.')
+		appendStringInfoChar(&detail, '.');
 	detail.data[0] = pg_toupper((unsigned char) detail.data[0]);
 	if (load->max_errors > 0)
 		appendStringInfo(&detail, " It is one more than max_errors allows.");

@@ -365,6 +365,29 @@ scan_date(const char *s, size_t length)
 	return decode(s, true, &has_time) && has_time ? GUESS_TIMESTAMPTZ : 0;
 }
 
+/* The order of DateStyle in which a text is a date though it is none in the session's; NULL: there is none. */
+static const char *
+order_of_date(const char *s, size_t length)
+{
+	int			session = DateOrder;
+	volatile bool found = false;
+	bool		has_time;
+
+	if (!like_date(s, length))
+		return NULL;
+	PG_TRY();
+	{
+		DateOrder = session == DATEORDER_DMY ? DATEORDER_MDY : DATEORDER_DMY;
+		found = decode(s, false, &has_time);
+	}
+	PG_FINALLY();
+	{
+		DateOrder = session;
+	}
+	PG_END_TRY();
+	return !found ? NULL : session == DATEORDER_DMY ? "MDY" : "DMY";
+}
+
 /* ---- all together --------------------------------------------------------------------- */
 
 static bool
@@ -387,15 +410,15 @@ is_boolean(const char *s, size_t length)
 static void
 becomes_text(Guess *guess, const char *value, size_t length, uint64 place)
 {
-	if (guess->values > 0)
-	{
-		char	   *excerpt = load_excerpt(value, length, GUESS_VALUE_LENGTH);
+	char	   *excerpt = load_excerpt(value, length, GUESS_VALUE_LENGTH);
 
+	if (guess->values > 0)
 		guess->before = guess_type(guess);
-		guess->place = place;
-		strlcpy(guess->value, excerpt, sizeof(guess->value));
-		pfree(excerpt);
-	}
+	if ((guess->kinds & GUESS_TIMES) != 0)
+		guess->other_order = order_of_date(value, length);
+	guess->place = place;
+	strlcpy(guess->value, excerpt, sizeof(guess->value));
+	pfree(excerpt);
 	guess->kinds = GUESS_TEXT;
 }
 

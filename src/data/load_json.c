@@ -49,6 +49,7 @@ typedef struct JsonReader
 	uint64		line;			/* of the splitter */
 	uint64		record_line;	/* in which the record begins */
 	bool		array;			/* the source is an array of objects */
+	bool		lines;			/* the source has an object a line: its first one was */
 	bool		first;			/* nothing but its bracket has been read */
 	bool		closed;			/* that array has ended */
 	uint64		objects;		/* so far */
@@ -430,9 +431,9 @@ bad_array(const JsonReader *reader, const char *what)
 }
 
 /*
- * An object, array or whatever stands there, up to where it ends; how deep its brackets go.  Where a line ends
- * in the middle of a string, or the next begins an object where none can be, the record was
- * broken and ends there.
+ * An object, array or whatever stands there, up to where it ends; how deep its brackets go.  Where there is an object a
+ * line, a broken one ends with its line.  Elsewhere it ends where a line ends in the middle of a
+ * string, or the next one begins an object where none can be.
  */
 static int
 read_record(JsonReader *reader)
@@ -447,10 +448,10 @@ read_record(JsonReader *reader)
 	reader->record_line = reader->line;
 	while ((byte = peek_byte(reader)) >= 0)
 	{
+		if (byte == '\n' && (reader->lines || (quoted && !reader->array)) && reader->record.len > 0)
+			break;
 		if (quoted)
 		{
-			if (byte == '\n' && !reader->array)
-				break;
 			keep_byte(reader, byte);
 			if (byte == '\\' && peek_byte(reader) >= 0 && peek_byte(reader) != '\n')
 				keep_byte(reader, peek_byte(reader));
@@ -479,7 +480,11 @@ read_record(JsonReader *reader)
 		if (!is_space(byte))
 			before = (char) byte;
 		if (depth <= 0 && (byte == '}' || byte == ']'))
+		{
+			if (reader->objects == 0 && !reader->array && depth == 0)
+				reader->lines = reader->line == reader->record_line;
 			break;
+		}
 	}
 	while (reader->record.len > 0 && is_space((unsigned char) reader->record.data[reader->record.len - 1]))
 		reader->record.data[--reader->record.len] = '\0';
@@ -572,7 +577,7 @@ load_read_json(Load *load)
 	reader->load = load;
 	reader->line = 1;
 	/* an object is there three times: as it is, as values, and escaped */
-	reader->limit = Min(LOAD_RECORD_MAX, max_memory_bytes() / 3);
+	reader->limit = Min(LOAD_RECORD_MAX, max_memory_bytes() / 4);
 	reader->chunk = palloc(CHUNK);
 	initStringInfo(&reader->record);
 	initStringInfo(&reader->path);
