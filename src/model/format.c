@@ -167,6 +167,16 @@ count_means(const ModelFile *file)
 	return n;
 }
 
+/* Columns with a treatment or without, where there is any with one; else 0. */
+static uint32_t
+count_treatments(const ModelFile *file)
+{
+	for (uint32_t c = 0; c < file->ncolumns; c++)
+		if (file->columns[c].treatment != NULL)
+			return file->ncolumns;
+	return 0;
+}
+
 /* Where each section begins and how long it is. */
 static void
 plan_sections(const ModelFile *file, FormatPlan *plan)
@@ -175,9 +185,11 @@ plan_sections(const ModelFile *file, FormatPlan *plan)
 	uint64_t	nupper = 0,
 				ncounts = 0,
 				nmeans = count_means(file);
+	uint32_t	ntreatments = count_treatments(file);
+	bool		cut = file->has_cut;
 
 	memset(plan, 0, sizeof(*plan));
-	plan->version = nmeans == 0 ? 1 : MODEL_FORMAT_VERSION;
+	plan->version = ntreatments > 0 || cut ? 3 : nmeans > 0 ? 2 : 1;
 	plan_string(plan, file->target);
 	for (uint32_t i = 0; i < file->nlabels; i++)
 		plan_string(plan, file->labels[i]);
@@ -221,6 +233,11 @@ plan_sections(const ModelFile *file, FormatPlan *plan)
 	plan_section(plan, SECTION_SPLITS, learn->nfeatures, sizeof(uint64_t));
 	if (plan->version > 1)
 		plan_section(plan, SECTION_MEANS, nmeans, sizeof(double));
+	if (plan->version > 2)
+	{
+		plan_section(plan, SECTION_TREATMENTS, ntreatments, sizeof(ModelTreatment));
+		plan_section(plan, SECTION_CUT, cut ? 1 : 0, sizeof(double));
+	}
 
 	/* A string's place has 32 bits. */
 	if (plan->ntext > UINT32_MAX)
@@ -386,6 +403,18 @@ write_means(const ModelFile *file, const FormatPlan *plan, uint8_t *bytes)
 	}
 }
 
+/* The treatments of all columns, where there is one. */
+static void
+write_treatments(const ModelFile *file, const FormatPlan *plan, uint8_t *bytes)
+{
+	ModelTreatment *treatments = section_start(plan, bytes, SECTION_TREATMENTS);
+
+	if (plan->section[SECTION_TREATMENTS - 1].length == 0)
+		return;
+	for (uint32_t c = 0; c < file->ncolumns; c++)
+		treatments[c] = file->columns[c].treatment ? *file->columns[c].treatment : MODEL_UNTREATED;
+}
+
 void
 model_file_write(const ModelFile *file, uint8_t *bytes)
 {
@@ -434,6 +463,11 @@ model_file_write(const ModelFile *file, uint8_t *bytes)
 	write_section(&plan, bytes, SECTION_SPLITS, learn->splits);
 	if (plan.version > 1)
 		write_means(file, &plan, bytes);
+	if (plan.version > 2)
+	{
+		write_treatments(file, &plan, bytes);
+		write_section(&plan, bytes, SECTION_CUT, &file->cut);
+	}
 
 	model_file_seal(bytes, plan.length);
 }

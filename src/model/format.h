@@ -9,6 +9,8 @@
 #ifndef ECHOLON_FORMAT_H
 #define ECHOLON_FORMAT_H
 
+#include <math.h>
+
 #include "learn/learn.h"
 
 typedef enum ModelTask
@@ -46,6 +48,66 @@ typedef enum ColumnPart
 	PART_MONTH_END				/* the last day */
 } ColumnPart;
 
+/* How a missing value is filled: by what was learned of the column's training rows. */
+typedef enum ModelImpute
+{
+	IMPUTE_NONE = 0,
+	IMPUTE_MEAN,				/* of a category the mode, as MEDIAN; of a date the median */
+	IMPUTE_MEDIAN,
+	IMPUTE_MODE,
+	IMPUTE_CONSTANT
+} ModelImpute;
+
+/* What a number is divided by, after a centre was subtracted. */
+typedef enum ModelScale
+{
+	SCALE_NONE = 0,
+	SCALE_STANDARD,				/* mean, population standard deviation */
+	SCALE_MINMAX,				/* minimum, maximum - minimum */
+	SCALE_ROBUST				/* median, interquartile range */
+} ModelScale;
+
+/*
+ * What is done to a column's value before it becomes features: a number beyond low or high is clipped, a
+ * missing value filled, a number scaled, in this order.  It lies in a model's bytes as it is.
+ */
+typedef struct ModelTreatment
+{
+	double		fill;			/* a number, a raw date or a category's code; 0 where impute is none */
+	double		low,			/* -infinity and infinity: not clipped */
+				high;
+	double		center,			/* 0 and 1 where scale is none */
+				width;
+	uint32_t	impute;			/* ModelImpute */
+	uint32_t	scale;			/* ModelScale */
+} ModelTreatment;
+
+#define MODEL_UNTREATED ((ModelTreatment) {0, -INFINITY, INFINITY, 0, 1, IMPUTE_NONE, SCALE_NONE})
+
+/* (value - center) / width, without an overflow on the way. */
+static inline double
+model_scaled(double value, double center, double width)
+{
+	double		distance = value - center;
+
+	if (isinf(distance) && !isinf(value))
+		return (value / 2 - center / 2) / width * 2;
+	return distance / width;
+}
+
+/* A number, a raw date or a code after its treatment; NaN is missing. */
+static inline double
+model_treated(const ModelTreatment *treatment, double raw)
+{
+	if (raw < treatment->low)
+		raw = treatment->low;
+	else if (raw > treatment->high)
+		raw = treatment->high;
+	else if (isnan(raw) && treatment->impute != IMPUTE_NONE)
+		raw = treatment->fill;
+	return treatment->scale == SCALE_NONE ? raw : model_scaled(raw, treatment->center, treatment->width);
+}
+
 /* A source column: what a row must bring. */
 typedef struct ModelColumn
 {
@@ -57,6 +119,7 @@ typedef struct ModelColumn
 								 * in the dictionary is that one, not missing */
 	uint32_t	ncategories;	/* COLUMN_CATEGORY: pooled one included */
 	const char *const *categories;	/* labels; order of the codes */
+	const ModelTreatment *treatment;	/* NULL: none */
 } ModelColumn;
 
 /* A feature: a column, or a part of one.  Number f is feature f of the LearnModel. */
@@ -86,6 +149,8 @@ typedef struct ModelFile
 	bool		numeric_labels; /* every label is a number: echolon_predict gives it */
 	uint32_t	positive;		/* two classes: the label f1, threshold and roc speak of */
 	double		threshold;		/* two classes: positive from this probability on */
+	bool		has_cut;		/* two classes of a number: */
+	double		cut;			/* the second class is above it */
 	uint32_t	ncolumns;
 	const ModelColumn *columns;
 	uint32_t	nfeatures;
@@ -95,10 +160,11 @@ typedef struct ModelFile
 } ModelFile;
 
 /*
- * Version 1 has no target-encoded features, and models without them are written in it still: the
- * same training gives the same bytes.  Both are read.
+ * Version 1 has no target-encoded features, version 2 no treatments and no cut.  A model is
+ * written in the first version that has what it needs, so the same training gives the same bytes
+ * for ever.  All are read.
  */
-#define MODEL_FORMAT_VERSION 2
+#define MODEL_FORMAT_VERSION 3
 
 /* Bytes model_file_write will fill; SIZE_MAX where they do not add up. */
 extern size_t model_file_size(const ModelFile *file);

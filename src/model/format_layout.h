@@ -27,7 +27,7 @@
 typedef struct FormatHeader
 {
 	char		magic[8];
-	uint32_t	version;		/* 1, or 2: with SECTION_MEANS */
+	uint32_t	version;		/* 1; 2: with SECTION_MEANS; 3: with those behind it */
 	uint32_t	checksum;		/* CRC-32C of all bytes, this field taken as zero */
 	uint64_t	length;			/* of all bytes */
 	uint32_t	nsections;
@@ -65,13 +65,17 @@ typedef enum FormatSectionKind
 	SECTION_LEAF_TABLE,			/* float64, nclasses an entry */
 	SECTION_GAIN,				/* float64, one a feature */
 	SECTION_SPLITS,				/* uint64, one a feature */
-	SECTION_MEANS				/* version 2: float64, model_nmeans() a target-encoded feature */
+	SECTION_MEANS,				/* version 2: float64, model_nmeans() a target-encoded feature */
+	SECTION_TREATMENTS,			/* version 3: ModelTreatment, one a column; or none */
+	SECTION_CUT					/* version 3: float64; or none */
 } FormatSectionKind;
 
-#define FORMAT_NSECTIONS	21	/* of version 2 */
+#define FORMAT_NSECTIONS	23	/* of version 3 */
 
 /* Sections of a version: the first so many of FormatSectionKind. */
-#define format_nsections(version)	((version) == 1 ? (uint32_t) SECTION_SPLITS : (uint32_t) SECTION_MEANS)
+#define format_nsections(version) \
+	((version) == 1 ? (uint32_t) SECTION_SPLITS : \
+	 (version) == 2 ? (uint32_t) SECTION_MEANS : (uint32_t) SECTION_CUT)
 
 typedef struct FormatGeneral
 {
@@ -137,7 +141,8 @@ _Static_assert(sizeof(FormatStats) == 56, "FormatStats is 56 bytes");
 _Static_assert(sizeof(LearnFeature) == 16, "LearnFeature is 16 bytes");
 _Static_assert(sizeof(LearnNode) == 8, "LearnNode is 8 bytes");
 _Static_assert(sizeof(double) == 8 && sizeof(float) == 4, "IEEE 754");
-_Static_assert(FORMAT_NSECTIONS == SECTION_MEANS, "the last section's kind is their number");
+_Static_assert(sizeof(ModelTreatment) == 48, "ModelTreatment is 48 bytes");
+_Static_assert(FORMAT_NSECTIONS == SECTION_CUT, "the last section's kind is their number");
 
 /* Offset rounded up to where a section may begin; offset is below SIZE_MAX - 7. */
 #define format_align(offset) \

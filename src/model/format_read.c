@@ -81,7 +81,7 @@ static const uint32_t element_size[FORMAT_NSECTIONS] = {
 	sizeof(FormatStats), sizeof(double), sizeof(uint64_t), sizeof(LearnFeature), sizeof(double),
 	sizeof(double), sizeof(uint64_t), sizeof(LearnNode), sizeof(float), sizeof(uint64_t),
 	sizeof(uint64_t), sizeof(uint32_t), sizeof(double), sizeof(double), sizeof(uint64_t),
-	sizeof(double)
+	sizeof(double), sizeof(ModelTreatment), sizeof(double)
 };
 
 static bool
@@ -245,6 +245,84 @@ read_strings(Reader *reader)
 
 /* ---- schema -------------------------------------------------------------- */
 
+/* Does a treatment change nothing, said in the one way there is? */
+static bool
+treats_nothing(const ModelTreatment *t)
+{
+	const ModelTreatment untreated = MODEL_UNTREATED;
+
+	return memcmp(t, &untreated, sizeof(untreated)) == 0;
+}
+
+/* Are a treatment's numbers such that a value of this column comes out as one? */
+static bool
+treatment_fits(const ModelTreatment *t, const ModelColumn *column)
+{
+	static const double zero = 0;
+
+	if (t->impute > IMPUTE_CONSTANT || t->scale > SCALE_ROBUST)
+		return false;
+	if (t->impute == IMPUTE_NONE ? memcmp(&t->fill, &zero, sizeof(zero)) != 0 : !isfinite(t->fill))
+		return false;
+	if (column->kind == COLUMN_CATEGORY && t->impute != IMPUTE_NONE &&
+		!(t->fill >= 0 && t->fill < column->ncategories && t->fill == (uint32_t) t->fill))
+		return false;
+	/* an end that clips nothing is infinite */
+	if (!(t->low <= t->high) || t->low == INFINITY || t->high == -INFINITY)
+		return false;
+	if (t->scale == SCALE_NONE)
+	{
+		const double one = 1;
+
+		if (memcmp(&t->center, &zero, sizeof(zero)) != 0 || memcmp(&t->width, &one, sizeof(one)) != 0)
+			return false;
+	}
+	else if (!isfinite(t->center) || !isfinite(t->width) || !(t->width > 0))
+		return false;
+	return column->kind == COLUMN_NUMBER ||
+		(t->scale == SCALE_NONE && t->low == -INFINITY && t->high == INFINITY);
+}
+
+/* What is done to the columns, and the cut of a number target. */
+static bool
+read_treatments(Reader *reader, ModelFile *file, ModelColumn *columns)
+{
+	const ModelTreatment *treatments = section_data(reader, SECTION_TREATMENTS);
+	uint64_t	n = section_length(reader, SECTION_TREATMENTS) / sizeof(ModelTreatment);
+	uint64_t	ncut = section_length(reader, SECTION_CUT) / sizeof(double);
+	uint32_t	treated = 0;
+
+	file->has_cut = false;
+	file->cut = 0;
+	if (reader->nsections < SECTION_CUT)
+		return true;
+	if (n != 0 && n != file->ncolumns)
+		return damaged(reader, "it has %llu treatments of %u columns", (unsigned long long) n, file->ncolumns);
+	for (uint32_t c = 0; c < n; c++)
+	{
+		if (!treatment_fits(&treatments[c], &columns[c]))
+			return damaged(reader, "the treatment of column %u is wrong", c);
+		if (treats_nothing(&treatments[c]))
+			continue;
+		columns[c].treatment = &treatments[c];
+		treated++;
+		check_cancel(reader, 1);
+	}
+	if (ncut > 1)
+		return damaged(reader, "it has %llu cuts", (unsigned long long) ncut);
+	if (ncut == 1)
+	{
+		file->has_cut = true;
+		file->cut = *(const double *) section_data(reader, SECTION_CUT);
+		if (!isfinite(file->cut) || reader->general->nclasses != 2 || reader->general->numeric_labels != 0)
+			return damaged(reader, "its cut is wrong");
+	}
+	/* without either it would have been written in an earlier version, and so would no treatment at all */
+	if (n > 0 ? treated == 0 : ncut == 0)
+		return damaged(reader, "it has no treatments and no cut");
+	return true;
+}
+
 /* The columns a row must bring, with their dictionaries. */
 static bool
 read_columns(Reader *reader, const char *const **strings, ModelFile *file)
@@ -290,7 +368,7 @@ read_columns(Reader *reader, const char *const **strings, ModelFile *file)
 		return damaged(reader, "two of its columns have the same name");
 	file->ncolumns = n;
 	file->columns = columns;
-	return true;
+	return read_treatments(reader, file, columns);
 }
 
 /* Can a feature be this part of a column of this kind? */
@@ -343,7 +421,7 @@ read_features(Reader *reader, const char *const **strings, ModelFile *file)
 	ModelFeature *features;
 
 	/* without means it would have been written in version 1 */
-	if (reader->nsections >= SECTION_MEANS && nmeans == 0)
+	if (reader->nsections == SECTION_MEANS && nmeans == 0)
 		return damaged(reader, "it has no means of target-encoded features");
 	if (!expect_count(reader, SECTION_FEATURES, n, "features") ||
 		!expect_count(reader, SECTION_LEARN_FEATURES, n, "features of the learner"))

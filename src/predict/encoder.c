@@ -119,6 +119,10 @@ encoder_spread_category(const EncoderColumn *column, double code, double *x)
 void
 encoder_spread(const EncoderColumn *column, double raw, double *x)
 {
+	const ModelTreatment *treatment = column->column->treatment;
+
+	if (treatment != NULL)
+		raw = model_treated(treatment, raw);
 	if (column->column->kind == COLUMN_CATEGORY)
 	{
 		encoder_spread_category(column, raw, x);

@@ -23,6 +23,7 @@
 
 #include "data/frame.h"
 #include "learn/hash.h"
+#include "predict/actual.h"
 #include "predict/encoder.h"
 
 #define IMPORTANCE_REPEATS_MIN 1
@@ -62,7 +63,7 @@ typedef struct Importance
 	MemoryContext context;		/* outlives the scan */
 	uint64		seed;
 	Encoder    *encoder;		/* made at the first row */
-	ColumnType	target_type;
+	ActualReader actual_reader;
 	int			target;			/* its place in a row */
 	double	   *row;			/* [width] */
 	Sample		by_row;			/* equal rows told apart */
@@ -181,51 +182,13 @@ importance_content(const double *row, uint32 width, uint64 seed)
 static void
 importance_begin(Importance *importance, TupleDesc desc)
 {
-	const ModelFile *file = &importance->model->file;
 	MemoryContext caller = MemoryContextSwitchTo(importance->context);
-	Oid			typid = TupleDescAttr(desc, importance->target)->atttypid;
-	bool		usable = column_type_resolve(typid, &importance->target_type);
 
-	if (!usable ||
-		!(importance->target_type.kind == COLUMN_NUMBER ?
-		  file->task == TASK_REGRESSION || file->numeric_labels :
-		  importance->target_type.kind == COLUMN_CATEGORY && file->task == TASK_CLASSIFICATION))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" has type %s in the relation, but model \"%s\" predicts %s",
-						importance->model->target, format_type_be(typid), importance->name,
-						file->task == TASK_REGRESSION || file->numeric_labels ? "numbers" : "classes"),
-				 errhint("Give a relation like the one the model was trained on.")));
+	actual_begin(&importance->actual_reader, importance->model, importance->name,
+				 TupleDescAttr(desc, importance->target)->atttypid);
 	importance->encoder = encoder_create_named(importance->model, importance->name, desc,
 											   importance->context);
 	MemoryContextSwitchTo(caller);
-}
-
-/* The target as the learner's number; NaN where it is NULL or no class of the model. */
-static double
-importance_target(Importance *importance, Datum value, bool null)
-{
-	const CachedModel *model = importance->model;
-	const char *label;
-	int			length;
-	int			k;
-
-	if (null)
-		return NAN;
-	if (importance->target_type.kind == COLUMN_NUMBER)
-	{
-		double		number = column_number(&importance->target_type, value);
-
-		if (model->file.task == TASK_REGRESSION)
-			return isfinite(number) ? number : NAN;
-		for (k = 0; k < model->file.nlabels; k++)
-			if (strtod(model->labels[k], NULL) == number)
-				return k;
-		return NAN;
-	}
-	label = column_label(&importance->target_type, value, &length);
-	k = encoder_label(model, label, length);
-	return k < 0 ? NAN : k;
 }
 
 /* RelationRow: encode a row and offer it to the samples. */
@@ -239,9 +202,8 @@ importance_row(void *arg, TupleDesc desc, Datum *values, bool *nulls)
 
 	if (importance->encoder == NULL)
 		importance_begin(importance, desc);
-	importance->row[nfeatures] = importance_target(importance, values[importance->target],
-												   nulls[importance->target]);
-	if (isnan(importance->row[nfeatures]))
+	if (actual_read(&importance->actual_reader, values[importance->target], nulls[importance->target],
+					&importance->row[nfeatures]) != ACTUAL_VALUE)
 		return;
 	encoder_row(importance->encoder, values, nulls, importance->row, NULL);
 

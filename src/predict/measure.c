@@ -17,6 +17,7 @@
 
 #include "data/frame.h"
 #include "learn/metrics.h"
+#include "predict/actual.h"
 #include "predict/encoder.h"
 #include "predict/evaluation.h"
 
@@ -31,9 +32,8 @@ typedef struct Measure
 	const ModelFile *file;
 	MemoryContext context;		/* outlives the scan */
 	Encoder    *encoder;		/* made at the first row */
-	ColumnType	target_type;
+	ActualReader actual_reader;
 	int			target;			/* its place in a row */
-	double	   *numbers;		/* numeric labels: their values; else NULL */
 	double	   *x;				/* [nfeatures] */
 	uint32_t   *codes;			/* [nfeatures] */
 	uint32		noutputs;
@@ -48,78 +48,18 @@ typedef struct Measure
 
 /* ---- reading ----------------------------------------------------------------------- */
 
-/* Can a column of this type be the target of this model? */
-static bool
-measure_target_fits(const Measure *measure)
-{
-	if (measure->target_type.kind == COLUMN_NUMBER)
-		return measure->file->task == TASK_REGRESSION || measure->file->numeric_labels;
-	return measure->target_type.kind == COLUMN_CATEGORY && measure->file->task == TASK_CLASSIFICATION;
-}
-
 /* At the first row: match the relation's columns to the model's, and its target to the task. */
 static void
 measure_begin(Measure *measure, TupleDesc desc)
 {
 	const CachedModel *model = measure->evaluation->model;
 	MemoryContext caller = MemoryContextSwitchTo(measure->context);
-	Oid			typid = TupleDescAttr(desc, measure->target)->atttypid;
 
-	if (!column_type_resolve(typid, &measure->target_type) || !measure_target_fits(measure))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" has type %s, but model \"%s\" predicts %s", model->target,
-						format_type_be(typid), measure->evaluation->version->model,
-						measure->file->task == TASK_REGRESSION ? "a number" : "one of its classes"),
-				 errhint("Give a relation like the one the model was trained on, or cast the column in a view.")));
+	actual_begin(&measure->actual_reader, model, measure->evaluation->version->model,
+				 TupleDescAttr(desc, measure->target)->atttypid);
 	measure->encoder = encoder_create_named(model, measure->evaluation->version->model, desc,
 											measure->context);
-	if (measure->target_type.kind == COLUMN_NUMBER && measure->file->task == TASK_CLASSIFICATION)
-	{
-		measure->numbers = palloc(mul_size(Max(measure->file->nlabels, 1), sizeof(double)));
-		for (uint32 k = 0; k < measure->file->nlabels; k++)
-			measure->numbers[k] = strtod(model->labels[k], NULL);
-	}
 	MemoryContextSwitchTo(caller);
-}
-
-/* The target as the learner's number; NaN where the row is left out, which is counted. */
-static double
-measure_target(Measure *measure, Datum value, bool null)
-{
-	double		number;
-	const char *label;
-	int			length;
-	int			class;
-
-	if (null)
-	{
-		measure->without_target++;
-		return NAN;
-	}
-	if (measure->target_type.kind == COLUMN_NUMBER)
-	{
-		number = column_number(&measure->target_type, value);
-		if (isnan(number) || (measure->numbers == NULL && isinf(number)))
-		{
-			measure->without_target++;
-			return NAN;
-		}
-		if (measure->numbers == NULL)
-			return number;
-		for (uint32 k = 0; k < measure->file->nlabels; k++)
-			if (measure->numbers[k] == number)
-				return k;
-	}
-	else
-	{
-		label = column_label(&measure->target_type, value, &length);
-		class = encoder_label(measure->evaluation->model, label, length);
-		if (class >= 0)
-			return class;
-	}
-	measure->unknown_class++;
-	return NAN;
 }
 
 /* Make room for twice the rows, within what echolon.max_memory allows for all of them. */
@@ -160,9 +100,17 @@ measure_row(void *arg, TupleDesc desc, Datum *values, bool *nulls)
 
 	if (measure->encoder == NULL)
 		measure_begin(measure, desc);
-	actual = measure_target(measure, values[measure->target], nulls[measure->target]);
-	if (isnan(actual))
-		return;
+	switch (actual_read(&measure->actual_reader, values[measure->target], nulls[measure->target], &actual))
+	{
+		case ACTUAL_VALUE:
+			break;
+		case ACTUAL_MISSING:
+			measure->without_target++;
+			return;
+		case ACTUAL_UNKNOWN:
+			measure->unknown_class++;
+			return;
+	}
 	if (measure->n == measure->room)
 		measure_grow(measure);
 	encoder_row(measure->encoder, values, nulls, measure->x, &measure->unseen);

@@ -304,6 +304,8 @@ model_bytes(const Training *t, size_t *length)
 	file.numeric_labels = t->target.numeric_labels;
 	file.positive = t->target.positive;
 	file.threshold = t->threshold;
+	file.has_cut = !isnan(t->target.cut);
+	file.cut = file.has_cut ? t->target.cut : 0;
 	file.ncolumns = t->set.ncolumns;
 	file.columns = t->set.sources;
 	file.nfeatures = t->set.nfeatures;

@@ -101,21 +101,24 @@ unit_interval(void)
 typedef enum Kind
 {
 	FOREST_REGRESSION, FOREST_BINARY, FOREST_CLASSES, BOOST_IDENTITY, BOOST_LOG, BOOST_LOGISTIC,
-	BOOST_SOFTMAX, FOREST_ENCODED, ENCODED, LOGISTIC_ENCODED, SOFTMAX_ENCODED, NKINDS
+	BOOST_SOFTMAX, FOREST_ENCODED, ENCODED, LOGISTIC_ENCODED, SOFTMAX_ENCODED, TREATED, TREATED_ENCODED,
+	CUT, NKINDS
 } Kind;
 
 static const char *const kind_name[NKINDS] = {
 	"forest", "forest of two classes", "forest of classes", "boosting", "boosting with a log link",
 	"boosting of two classes", "boosting of classes", "forest of encoded categories",
 	"boosting of encoded categories", "boosting of two classes of encoded categories",
-	"boosting of classes of encoded categories"
+	"boosting of classes of encoded categories", "boosting of treated columns",
+	"forest of treated and encoded columns", "boosting of a number above a cut"
 };
 
-/* What a kind is without its encoded categories. */
+/* What a kind is without its encoded categories, treatments and cut. */
 static Kind
 kind_of_trees(Kind kind)
 {
-	static const Kind plain[] = {FOREST_REGRESSION, BOOST_IDENTITY, BOOST_LOGISTIC, BOOST_SOFTMAX};
+	static const Kind plain[] = {FOREST_REGRESSION, BOOST_IDENTITY, BOOST_LOGISTIC, BOOST_SOFTMAX,
+	BOOST_IDENTITY, FOREST_REGRESSION, BOOST_LOGISTIC};
 
 	return kind < FOREST_ENCODED ? kind : plain[kind - FOREST_ENCODED];
 }
@@ -299,6 +302,33 @@ make_schema(ModelFile *file, uint32_t ncategories, bool encoded)
 	file->features = features;
 }
 
+/* A treatment of some columns: each kind of one, and one of a column of each kind. */
+static void
+make_treatments(ModelFile *file)
+{
+	ModelColumn *columns = (ModelColumn *) file->columns;
+
+	for (uint32_t c = 0; c < file->ncolumns; c++)
+	{
+		ModelTreatment *treatment = NEW(1, ModelTreatment);
+
+		if (c == 4)
+			continue;
+		*treatment = MODEL_UNTREATED;
+		treatment->impute = c == 0 ? IMPUTE_MEAN : c == 1 ? IMPUTE_MODE : c == 2 ? IMPUTE_MEDIAN : IMPUTE_CONSTANT;
+		treatment->fill = columns[c].kind == COLUMN_CATEGORY ? below(columns[c].ncategories) : unit_interval();
+		if (c == 0)
+		{
+			treatment->low = -unit_interval();
+			treatment->high = unit_interval();
+			treatment->scale = SCALE_ROBUST;
+			treatment->center = unit_interval();
+			treatment->width = 1 + unit_interval();
+		}
+		columns[c].treatment = treatment;
+	}
+}
+
 /* A valid model of this kind, in the arena. */
 static ModelFile
 make_model(Kind kind, uint32_t ntrees, uint32_t ncategories)
@@ -306,7 +336,9 @@ make_model(Kind kind, uint32_t ntrees, uint32_t ncategories)
 	ModelFile	file = {0};
 	LearnModel *m = &file.learn;
 	Maker		maker = {.learn = m};
-	bool		encoded = kind >= FOREST_ENCODED;
+	bool		encoded = (kind >= FOREST_ENCODED && kind <= SOFTMAX_ENCODED) || kind == TREATED_ENCODED;
+	bool		treated = kind == TREATED || kind == TREATED_ENCODED;
+	bool		cut = kind == CUT;
 	LearnFeature *features;
 	LearnStats *stats;
 	double	   *thresholds,
@@ -343,6 +375,10 @@ make_model(Kind kind, uint32_t ntrees, uint32_t ncategories)
 		file.numeric_labels = true;
 	}
 	make_schema(&file, ncategories, encoded);
+	if (treated)
+		make_treatments(&file);
+	file.has_cut = cut;
+	file.cut = cut ? unit_interval() : 0;
 	m->nfeatures = file.nfeatures;
 
 	features = NEW(m->nfeatures, LearnFeature);
@@ -632,6 +668,8 @@ same_model(const ModelFile *a, const ModelFile *b)
 	SAME(numeric_labels);
 	SAME(positive);
 	SAME(threshold);
+	SAME(has_cut);
+	SAME(cut);
 	SAME(ncolumns);
 	SAME(nfeatures);
 	for (uint32_t i = 0; i < a->nlabels; i++)
@@ -646,6 +684,10 @@ same_model(const ModelFile *a, const ModelFile *b)
 		SAME(columns[c].ncategories);
 		for (uint32_t i = 0; i < a->columns[c].ncategories; i++)
 			SAME_STRING(columns[c].categories[i]);
+		if ((a->columns[c].treatment != NULL) != (b->columns[c].treatment != NULL))
+			return false;
+		if (a->columns[c].treatment != NULL)
+			SAME_ARRAY(columns[c].treatment, 1, ModelTreatment);
 	}
 	for (uint32_t f = 0; f < a->nfeatures; f++)
 	{
@@ -880,10 +922,11 @@ typedef struct Damage
 #define NODE(name, statement) DAMAGE(name, LearnNode, SECTION_NODES, statement)
 
 static void bad_magic(uint8_t *bytes) { bytes[0] = 'e'; }
-static void bad_version(uint8_t *bytes) { bytes[8] = 3; }
+static void bad_version(uint8_t *bytes) { bytes[8] = 4; }
 static void version_zero(uint8_t *bytes) { bytes[8] = 0; }
 static void version_one(uint8_t *bytes) { bytes[8] = 1; }
 static void version_two(uint8_t *bytes) { bytes[8] = 2; }
+static void version_three(uint8_t *bytes) { bytes[8] = 3; }
 static void bad_length(uint8_t *bytes) { bytes[16] ^= 8; }
 static void bad_reserved(uint8_t *bytes) { bytes[28] = 1; }
 static void bad_table(uint8_t *bytes) { bytes[32 + 24 + 8] ^= 8; }
@@ -1035,6 +1078,30 @@ DAMAGE(mean_nan, double, SECTION_MEANS, p[3] = NAN)
 DAMAGE(mean_infinite, double, SECTION_MEANS, p[71] = -INFINITY)
 DAMAGE(share_negative, double, SECTION_MEANS, p[70] = -0.25)
 DAMAGE(share_high, double, SECTION_MEANS, p[3 * 72 + 71] = 1.25)
+#define TREATMENT(name, statement) DAMAGE(name, ModelTreatment, SECTION_TREATMENTS, statement)
+TREATMENT(treat_impute, p[0].impute = 5)
+TREATMENT(treat_scale, p[0].scale = 4)
+TREATMENT(treat_fill_nan, p[0].fill = NAN)
+TREATMENT(treat_fill_idle, p[4].fill = 1)
+TREATMENT(treat_fill_minus_zero, p[4].fill = -0.0)
+TREATMENT(treat_code_high, p[1].fill = 70)
+TREATMENT(treat_code_half, p[1].fill = 0.5)
+TREATMENT(treat_code_negative, p[1].fill = -1)
+TREATMENT(treat_low_nan, p[0].low = NAN)
+TREATMENT(treat_ends_crossed, p[0].low = 2; p[0].high = 1)
+TREATMENT(treat_low_infinite, p[0].low = INFINITY; p[0].high = INFINITY)
+TREATMENT(treat_clip_date, p[2].low = 0)
+TREATMENT(treat_clip_category, p[1].high = 3)
+TREATMENT(treat_scale_category, p[1].scale = SCALE_MINMAX)
+TREATMENT(treat_width_zero, p[0].width = 0)
+TREATMENT(treat_width_negative, p[0].width = -1)
+TREATMENT(treat_width_infinite, p[0].width = INFINITY)
+TREATMENT(treat_center_nan, p[0].center = NAN)
+TREATMENT(treat_center_idle, p[2].center = 1)
+TREATMENT(treat_width_idle, p[2].width = 2)
+TREATMENT(treat_nothing, for (int c = 0; c < 6; c++) p[c] = MODEL_UNTREATED)
+DAMAGE(cut_nan, double, SECTION_CUT, p[0] = NAN)
+DAMAGE(cut_infinite, double, SECTION_CUT, p[0] = INFINITY)
 DAMAGE(feature_hour, FormatFeature, SECTION_FEATURES, p[2].part = PART_HOUR)
 DAMAGE(learn_kind, LearnFeature, SECTION_LEARN_FEATURES, p[0].kind = LEARN_CATEGORY)
 DAMAGE(learn_numeric, LearnFeature, SECTION_LEARN_FEATURES, p[1].kind = LEARN_NUMERIC)
@@ -1077,10 +1144,12 @@ NODE(leaf_is_split, p[0].split.feature |= NODE_LEFT_LEAF | NODE_RIGHT_LEAF)
 
 static const Damage damages[] = {
 	{"the magic", BOOST_IDENTITY, bad_magic, "not the bytes"},
-	{"another version", BOOST_IDENTITY, bad_version, "version 3"},
+	{"another version", BOOST_IDENTITY, bad_version, "version 4"},
 	{"version 0", BOOST_IDENTITY, version_zero, "version 0"},
 	{"version 2 without its section", BOOST_IDENTITY, version_two, "header"},
 	{"version 1 with the section of version 2", ENCODED, version_one, "header"},
+	{"version 3 without its sections", ENCODED, version_three, "header"},
+	{"version 2 with the sections of version 3", TREATED, version_two, "header"},
 	{"another length", BOOST_IDENTITY, bad_length, "says it has"},
 	{"a reserved field", BOOST_IDENTITY, bad_reserved, "header"},
 	{"a section's place", BOOST_IDENTITY, bad_table, "section 2"},
@@ -1134,6 +1203,29 @@ static const Damage damages[] = {
 	{"an infinite mean of missing values", ENCODED, mean_infinite, "mean 71 of feature 1"},
 	{"a share below 0", LOGISTIC_ENCODED, share_negative, "mean 70 of feature 1"},
 	{"a share above 1", SOFTMAX_ENCODED, share_high, "mean 71 of feature 4"},
+	{"a way to impute that does not exist", TREATED, treat_impute, "treatment of column 0"},
+	{"a way to scale that does not exist", TREATED, treat_scale, "treatment of column 0"},
+	{"a filling of NaN", TREATED, treat_fill_nan, "treatment of column 0"},
+	{"a filling that fills nothing", TREATED, treat_fill_idle, "treatment of column 4"},
+	{"a filling of minus zero that fills nothing", TREATED, treat_fill_minus_zero, "treatment of column 4"},
+	{"a filling by a code that does not exist", TREATED, treat_code_high, "treatment of column 1"},
+	{"a filling by half a code", TREATED, treat_code_half, "treatment of column 1"},
+	{"a filling by a negative code", TREATED_ENCODED, treat_code_negative, "treatment of column 1"},
+	{"clipped from NaN on", TREATED, treat_low_nan, "treatment of column 0"},
+	{"ends that are crossed", TREATED, treat_ends_crossed, "treatment of column 0"},
+	{"clipped to infinity", TREATED, treat_low_infinite, "treatment of column 0"},
+	{"a clipped date", TREATED, treat_clip_date, "treatment of column 2"},
+	{"a clipped category", TREATED, treat_clip_category, "treatment of column 1"},
+	{"a scaled category", TREATED, treat_scale_category, "treatment of column 1"},
+	{"a width of 0", TREATED, treat_width_zero, "treatment of column 0"},
+	{"a negative width", TREATED, treat_width_negative, "treatment of column 0"},
+	{"an infinite width", TREATED, treat_width_infinite, "treatment of column 0"},
+	{"a centre of NaN", TREATED, treat_center_nan, "treatment of column 0"},
+	{"a centre without a scale", TREATED, treat_center_idle, "treatment of column 2"},
+	{"a width without a scale", TREATED, treat_width_idle, "treatment of column 2"},
+	{"treatments that do nothing", TREATED, treat_nothing, "no treatments"},
+	{"a cut of NaN", CUT, cut_nan, "cut"},
+	{"an infinite cut", CUT, cut_infinite, "cut"},
 	{"a learner's feature of another kind", BOOST_IDENTITY, learn_kind, "fit its column"},
 	{"a learner's numeric feature of a category", BOOST_IDENTITY, learn_numeric, "fit its column"},
 	{"a learner's feature with a category more", BOOST_IDENTITY, learn_values, "fit its column"},
@@ -1451,7 +1543,7 @@ static void
 test_sections(Kind kind)
 {
 	static const size_t element[FORMAT_NSECTIONS] = {
-		56, 8, 1, 16, 8, 56, 8, 8, 16, 8, 8, 8, 8, 4, 8, 8, 4, 8, 8, 8, 8
+		56, 8, 1, 16, 8, 56, 8, 8, 16, 8, 8, 8, 8, 4, 8, 8, 4, 8, 8, 8, 8, 48, 8
 	};
 	ModelFile	file = make_model(kind, 3, 3000);
 	size_t		length;
@@ -1831,11 +1923,13 @@ main(void)
 	test_truncation(BOOST_IDENTITY);
 	test_truncation(FOREST_CLASSES);
 	test_truncation(ENCODED);
+	test_truncation(TREATED);
 	for (int kind = 0; kind < NKINDS; kind++)
 		test_sections((Kind) kind);
 	test_bit_flips(BOOST_SOFTMAX);
 	test_bit_flips(FOREST_BINARY);
 	test_bit_flips(LOGISTIC_ENCODED);
+	test_bit_flips(TREATED_ENCODED);
 	for (int kind = 0; kind < NKINDS; kind++)
 		test_corruption((Kind) kind);
 	test_fuzz();
