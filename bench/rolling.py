@@ -19,7 +19,7 @@ Every run writes all rows with their features into a new table: unlogged in Post
 data in memory from the start. "And back" is the way of a notebook: pull the table, compute, write the result to PostgreSQL,
 both ways through ADBC (Arrow over binary COPY). PostgreSQL's own windows are named and sorted once, with `work_mem` for all.
 "View" is the query that a feature set's view is, "materialized" what a materialized one is filled by; its set has the five
-features and three more."""
+features and three more, which the query does not read."""
 
 ROWS = {
     "five-float8": "mean and stddev over 7 rows, 7-day mean, running sum, percent change; float8",
@@ -124,7 +124,7 @@ def view(features, table):
 
 
 def materialized(table):
-    """What a materialized feature set is filled by; the set has the five features and three more."""
+    """What a materialized feature set is filled by; the set has three features more, which are not read."""
     server = World.server
     server.execute(f"""
         SELECT echolon_create_features('{table}_features', '{table}', 't', '{{v}}', '{{}}', '{{g}}', families => '{{rolling}}',

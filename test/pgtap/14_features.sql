@@ -84,8 +84,11 @@ BEGIN
 END
 $$;
 SELECT lives_ok($$SELECT echolon_create_features('one_sort', 'base', 'day', '{x,n}', '{cat,grp}', '{grp}', rolling_windows => '{7,30 days}', running => '{sum}')$$, 'two numbers and two categories');
+SELECT is((SELECT count(*) FROM jsonb_path_query(pg_temp.plan('SELECT * FROM one_sort'), 'strict $.** ? (@."Node Type" == "Sort" || @."Custom Plan Provider" == "EcholonRolling")')), 1::bigint, 'one node for all of it');
+SET echolon.enable_rolling_scan = off;
 SELECT is((SELECT count(*) FROM jsonb_path_query(pg_temp.plan('SELECT * FROM one_sort'), 'strict $.** ? (@."Node Type" == "Sort" || @."Node Type" == "Incremental Sort")')), 1::bigint, 'one sort');
 SELECT is((SELECT count(*) FROM jsonb_path_query(pg_temp.plan('SELECT * FROM one_sort'), 'strict $.** ? (@."Node Type" == "WindowAgg")')), 1::bigint, 'one WindowAgg');
+RESET echolon.enable_rolling_scan;
 CREATE INDEX ON base (grp, day, id);
 ANALYZE base;
 SELECT ok(jsonb_path_exists(pg_temp.plan('SELECT * FROM one_sort WHERE grp = ''g3'''), '$.** ? (@."Relation Name" == "base") ? (exists(@."Index Cond") || exists(@."Recheck Cond") || exists(@."Filter"))'), 'a filter on the group reaches the scan of the table');

@@ -55,7 +55,7 @@ SELECT is(pg_temp.scans(query), 0::bigint, name) FROM (VALUES
 	('by another date', $$SELECT echolon_rolling(v, day + 1, '{mean 7}') OVER (PARTITION BY g ORDER BY day, id) FROM series$$),
 	('terms that are no constant', $$SELECT echolon_rolling(v, day, ARRAY['mean ' || h]) OVER (PARTITION BY g ORDER BY day, id) FROM series$$),
 	('a value that is computed', $$SELECT echolon_rolling(v + 1, day, '{mean 7}') OVER (PARTITION BY g ORDER BY day, id) FROM series$$),
-	('few rows', $$SELECT echolon_rolling(v, day, '{mean 7}') OVER (PARTITION BY g ORDER BY day, id) FROM series WHERE id < 1000$$)) AS v (name, query);
+	('few rows', $$SELECT echolon_rolling(v, day, '{mean 7}') OVER (PARTITION BY g ORDER BY day, id) FROM series WHERE id < 500$$)) AS v (name, query);
 SET echolon.enable_rolling_scan = off;
 SELECT is(pg_temp.scans($$SELECT echolon_rolling(v, day, '{mean 7}') OVER (PARTITION BY g ORDER BY day, id) FROM series$$), 0::bigint, 'switched off');
 RESET echolon.enable_rolling_scan;
