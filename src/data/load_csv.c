@@ -175,6 +175,7 @@ add_line(Load *load, const CsvOptions *options, CopyFromState cstate, char **fie
 		const char *value = fields[i] != NULL ? fields[i] : "";
 		size_t		length = strlen(value);
 
+		CHECK_FOR_INTERRUPTS();
 		if (is_null(options->null_marks, value, length))
 			spool_null(&load->spool);
 		else

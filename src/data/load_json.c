@@ -27,6 +27,7 @@
 #define CHUNK				65536	/* bytes read at once */
 #define DEPTH_MAX			1000	/* brackets inside brackets */
 #define SLOTS				8192	/* of the table of names: a power of two above twice the most columns */
+#define NAME_BYTES			8192	/* a longer name is none; it stands before every name inside of its object */
 #define ABSENT				(-1)
 
 /* One value of the object that is parsed. */
@@ -52,6 +53,7 @@ typedef struct JsonReader
 	bool		lines;			/* the source has an object a line: its first one was */
 	bool		first;			/* nothing but its bracket has been read */
 	bool		closed;			/* that array has ended */
+	char	   *brackets;		/* open ones of the record, up to DEPTH_MAX */
 	uint64		objects;		/* so far */
 	/* the parser */
 	JsonLexContext *lex;
@@ -181,6 +183,12 @@ field_start(void *state, char *name, bool isnull)
 
 	if (reader->arrays == 0)
 	{
+		if (reader->path.len + strlen(name) > NAME_BYTES)
+			ereport(ERROR,
+					(errcode(ERRCODE_NAME_TOO_LONG),
+					 errmsg("object %llu, in line %llu, has a name of more than %d bytes",
+							(unsigned long long) reader->objects, (unsigned long long) reader->record_line, NAME_BYTES),
+					 errdetail("It begins with \"%s\".", load_excerpt(name, strlen(name), 60))));
 		if (reader->depth > 1)
 			appendStringInfoChar(&reader->path, '.');
 		appendStringInfoString(&reader->path, name);
@@ -227,6 +235,8 @@ scalar(void *state, char *token, JsonTokenType type)
 {
 	JsonReader *reader = state;
 
+	/* an object may be of megabytes */
+	CHECK_FOR_INTERRUPTS();
 	if (reader->arrays == 0)
 		switch (type)
 		{
@@ -431,6 +441,21 @@ bad_array(const JsonReader *reader, const char *what)
 }
 
 /*
+ * The depth behind a closing bracket; -1: nothing is open that it closes.  One that is open inside of what it
+ * closes is an error of the record, which is closed all the same.
+ */
+static int
+close_bracket(const JsonReader *reader, int depth, char byte)
+{
+	if (depth > DEPTH_MAX)
+		return depth - 1;
+	while (--depth >= 0)
+		if (reader->brackets[depth] == (byte == '}' ? '{' : '['))
+			return depth;
+	return -1;
+}
+
+/*
  * An object, array or whatever stands there, up to where it ends; how deep its brackets go.  Where there is an object a
  * line, a broken one ends with its line.  Elsewhere it ends where a line ends in the middle of a
  * string, or the next one begins an object where none can be.
@@ -442,7 +467,8 @@ read_record(JsonReader *reader)
 				deepest = 0,
 				byte;
 	char		before = '\0';	/* the last byte that is not blank */
-	bool		quoted = false;
+	bool		quoted = false,
+				closes;
 
 	resetStringInfo(&reader->record);
 	reader->record_line = reader->line;
@@ -467,19 +493,27 @@ read_record(JsonReader *reader)
 		if (byte == '{' && depth > 0 && !reader->array && reader->record.data[reader->record.len - 1] == '\n' &&
 			before != ':' && before != ',' && before != '[')
 			break;
+		closes = byte == '}' || byte == ']';
+		if (closes)
+		{
+			depth = close_bracket(reader, depth, (char) byte);
+			/* of the array around: the record was not closed */
+			if (depth < 0 && byte == ']' && reader->array && reader->record.len > 0)
+				break;
+		}
 		keep_byte(reader, byte);
 		if (byte == '"')
 			quoted = true;
 		else if (byte == '{' || byte == '[')
 		{
+			if (depth < DEPTH_MAX)
+				reader->brackets[depth] = (char) byte;
 			depth++;
 			deepest = Max(deepest, depth);
 		}
-		else if (byte == '}' || byte == ']')
-			depth--;
 		if (!is_space(byte))
 			before = (char) byte;
-		if (depth <= 0 && (byte == '}' || byte == ']'))
+		if (closes && depth <= 0)
 		{
 			if (reader->objects == 0 && !reader->array && depth == 0)
 				reader->lines = reader->line == reader->record_line;
@@ -582,6 +616,7 @@ load_read_json(Load *load)
 	initStringInfo(&reader->record);
 	initStringInfo(&reader->path);
 	initStringInfo(&reader->values);
+	reader->brackets = palloc(DEPTH_MAX);
 	reader->path_lengths = palloc(sizeof(int) * (DEPTH_MAX + 1));
 	reader->nfields = 1;
 	reader->fields = palloc(sizeof(FieldValue));
@@ -598,7 +633,9 @@ load_read_json(Load *load)
 	read_objects(reader);
 	pgstat_progress_end_command();
 
-	if (load->ncolumns == 0 && !OidIsValid(load->relid))
+	if (load->ncolumns == 0 && OidIsValid(load->relid) && load->spool.rows == 0)
+		return;
+	if (load->ncolumns == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_BAD_COPY_FILE_FORMAT),
 				 errmsg("there is no object with a name in %s", load->source->name),
