@@ -337,7 +337,8 @@ plan_rolling_scan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tl
 									  plan_clause_columns(root, below, window->partitionClause),
 									  equality, less,
 									  plan_clause_columns(root, below, window->orderClause));
-	scan->custom_private = lappend(lappend(scan->custom_private, values), settings);
+	scan->custom_private = list_concat(scan->custom_private,
+									   list_make3(values, settings, list_make1_oid(rolling_function)));
 	scan->scan.plan.targetlist = tlist;
 	scan->scan.scanrelid = 0;
 	scan->custom_plans = custom_plans;

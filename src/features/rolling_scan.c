@@ -12,11 +12,13 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_operator_d.h"
+#include "catalog/objectaccess.h"
 #include "catalog/pg_type.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/ruleutils.h"
@@ -179,6 +181,32 @@ describe_fields(RollingScan *scan, TupleDesc below)
 	}
 }
 
+/*
+ * For EXPLAIN, calls are functions of columns: from PostgreSQL 18 on it finds fault with a WindowFunc that is
+ * under no WindowAgg, also where a node above refers to it.  The planner had to see the WindowFunc, to find it in the
+ * node's list; for executions any expression of the type will do, so the plan is changed here, once.
+ */
+static void
+show_calls(CustomScan *plan)
+{
+	ListCell   *cell;
+
+	foreach(cell, plan->custom_scan_tlist)
+	{
+		TargetEntry *entry = lfirst(cell);
+		WindowFunc *call = (WindowFunc *) entry->expr;
+		MemoryContext caller;
+
+		if (!IsA(call, WindowFunc))
+			continue;
+		/* where the plan is: it may be kept for the next execution */
+		caller = MemoryContextSwitchTo(GetMemoryChunkContext(plan));
+		entry->expr = (Expr *) makeFuncExpr(call->winfnoid, call->wintype, call->args, call->wincollid,
+											call->inputcollid, COERCE_EXPLICIT_CALL);
+		MemoryContextSwitchTo(caller);
+	}
+}
+
 static void
 rolling_scan_begin(CustomScanState *node, EState *estate, int eflags)
 {
@@ -187,11 +215,17 @@ rolling_scan_begin(CustomScanState *node, EState *estate, int eflags)
 	PlanState  *below = ExecInitNode(linitial(plan->custom_plans), estate,
 									 eflags & ~(EXEC_FLAG_REWIND | EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK));
 	TupleDesc	desc = ExecGetResultType(below);
+	Oid			function = linitial_oid(private_list(scan, ROLLING_SCAN_FUNCTION));
 	List	   *settings;
 	ColumnType	type;
 	int		   *values;
 
 	node->custom_ps = list_make1(below);
+	/* as for any function */
+	if (procedure_aclcheck_compat(function, GetUserId()) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, get_func_name(function));
+	InvokeFunctionExecuteHook(function);
+	show_calls(plan);
 	scan->groups = private_columns(scan, ROLLING_SCAN_GROUPS, &scan->ngroups);
 	scan->date = linitial_int(private_list(scan, ROLLING_SCAN_ORDER)) - 1;
 	if (!column_type_resolve(TupleDescAttr(desc, scan->date)->atttypid, &type))

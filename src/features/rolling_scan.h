@@ -22,7 +22,8 @@ typedef enum RollingScanPrivate
 	ROLLING_SCAN_LESS,			/* and < */
 	ROLLING_SCAN_ORDER,			/* integers: columns of ORDER BY; the first one is the date */
 	ROLLING_SCAN_VALUES,		/* integers: the column of each window */
-	ROLLING_SCAN_SETTINGS		/* a list of Consts for each window: terms, zone, fill */
+	ROLLING_SCAN_SETTINGS,		/* a list of Consts for each window: terms, zone, fill */
+	ROLLING_SCAN_FUNCTION		/* one OID: echolon_rolling */
 } RollingScanPrivate;
 
 extern const CustomScanMethods rolling_scan_methods;

@@ -74,6 +74,26 @@ SELECT lives_ok($$SELECT echolon_create_features('scanned', 'series', 'day', '{v
 SELECT is(pg_temp.scans('SELECT * FROM scanned'), 1::bigint, 'its view has the node');
 SELECT is(pg_temp.differ('SELECT * FROM scanned'), 0::bigint, 'with the same rows');
 
+-- EXPLAIN shows it, by itself, under nodes that refer to its calls, and from a plan that is kept
+CREATE FUNCTION pg_temp.shows(query text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE plan jsonb; BEGIN EXECUTE 'EXPLAIN (FORMAT JSON, COSTS OFF, VERBOSE) ' || query INTO plan; RETURN plan::text LIKE '%echolon_rolling(%' AND plan::text LIKE '%EcholonRolling%'; END $$;
+PREPARE kept AS SELECT id, echolon_rolling(v, day, '{mean 7}') OVER (PARTITION BY g ORDER BY day, id) AS r FROM series;
+SELECT ok(pg_temp.shows(query), 'EXPLAIN VERBOSE: ' || query) FROM (VALUES
+	($$SELECT id, echolon_rolling(v, day, '{mean 7}') OVER (PARTITION BY g ORDER BY day, id) AS r FROM series$$),
+	($$SELECT id, echolon_rolling(v, day, '{mean 7}') OVER (PARTITION BY g ORDER BY day, id) AS r FROM series ORDER BY r$$),
+	($$SELECT DISTINCT (echolon_rolling(v, day, '{mean 7}') OVER (PARTITION BY g ORDER BY day, id))[1] + h AS r FROM series LIMIT 3$$),
+	($$SELECT * FROM (SELECT id, echolon_rolling(v, day, '{mean 7}') OVER (PARTITION BY g ORDER BY day, id) AS r FROM series) AS s JOIN series USING (id) WHERE s.r[1] > 3$$),
+	('EXECUTE kept'), ('EXECUTE kept')) AS v (query);
+
+-- rights are those of the function
+CREATE ROLE echolon_reader25;
+GRANT SELECT ON series TO echolon_reader25;
+REVOKE EXECUTE ON FUNCTION echolon_rolling FROM PUBLIC;
+SET ROLE echolon_reader25;
+SELECT throws_ok($$SELECT id, echolon_rolling(v, day, '{mean 7}') OVER (PARTITION BY g ORDER BY day, id) AS r FROM series$$, '42501', NULL, 'no right to the function');
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION echolon_rolling TO PUBLIC;
+
 -- rescans: the same rows again, and others
 SELECT is(pg_temp.differ($$SELECT k, s.* FROM generate_series(0, 3) AS k, LATERAL (SELECT id, echolon_rolling(n, day, '{sum 2 min_periods 1}') OVER (PARTITION BY g ORDER BY day, id) AS r FROM series WHERE id % 4 <> k OFFSET 0) AS s$$), 0::bigint, 'rows that depend on an outer one');
 SELECT is(pg_temp.differ($$SELECT k, (SELECT array_agg(r ORDER BY id) FROM (SELECT id, echolon_rolling(n, day, '{sum 2 min_periods 1}') OVER (PARTITION BY g ORDER BY day, id) AS r FROM series) AS s WHERE id % 1000 = k) FROM generate_series(0, 3) AS k$$), 0::bigint, 'the same rows for several outer ones');
