@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time usleep);
 
-my $node = new_cluster('load');
+my $node = new_cluster('load', extra => [ '-E', 'UTF8', '--locale=C' ]);
 my $dir = PostgreSQL::Test::Utils::tempdir;
 chmod 0755, $dir;
 
