@@ -130,9 +130,6 @@ static void
 check_encoded(const Frame *frame, const Target *target, uint32 ncolumns)
 {
 	size_t		nfeatures = (size_t) ncolumns * encoded_width(target);
-	size_t		limit = max_memory_bytes();
-	size_t		used = MemoryContextMemAllocated(CurrentMemoryContext, true);
-	size_t		need = mul_size(mul_size(nfeatures, frame->nrows), sizeof(double));
 
 	if (nfeatures > MAX_ENCODED_FEATURES)
 		ereport(ERROR,
@@ -141,13 +138,9 @@ check_encoded(const Frame *frame, const Target *target, uint32 ncolumns)
 						nfeatures, MAX_ENCODED_FEATURES),
 				 errdetail("Each of %u columns has one for each of %u classes.", ncolumns, target->nclasses),
 				 errhint("Leave encode out, name fewer columns in features, or predict a coarser column.")));
-	if (need > limit || used > limit - need)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("encode => 'target' needs about %zu MB, echolon.max_memory allows %zu MB",
-						need > SIZE_MAX - used ? SIZE_MAX >> 20 : (need + used) >> 20, limit >> 20),
-				 errdetail("%zu rows, %zu encoded features.", frame->nrows, nfeatures),
-				 errhint("Raise echolon.max_memory, leave encode out, or train on fewer rows or columns.")));
+	training_check_memory(mul_size(mul_size(nfeatures, frame->nrows), sizeof(double)), "encode => 'target' needs",
+						  psprintf("%zu rows, %zu encoded features.", frame->nrows, nfeatures),
+						  "Raise echolon.max_memory, leave encode out, or train on fewer rows or columns.");
 }
 
 /* The features of an encoded column, without their numbers. */

@@ -10,13 +10,13 @@
 #include "learn/metrics.h"
 #include "train/train.h"
 
-/* Streams of holdout_split: the outer split, and the one for early stopping and thresholds. */
-#define STREAM_OUTER	1
-#define STREAM_INNER	2
-
 /* Rows of the held-out sample, and rows that train_score is measured on. */
 #define SAMPLE_ROWS		20000
 #define TRAIN_SCORE_ROWS	5000
+
+/* Trees or rounds that suffice to tell which of two fits is the better one. */
+#define TRIAL_TREES		25
+#define TRIAL_ROUNDS	50
 
 HoldoutKind
 holdout_kind(const ParamValues *values)
@@ -57,49 +57,86 @@ fit_weights(Training *t, const uint32 *rows, size_t n)
 	return weights;
 }
 
-static void
-check_memory(const Training *t, size_t ntrain, size_t nwatch)
+void
+training_check_memory(size_t need, const char *what, const char *detail, const char *hint)
 {
-	size_t		need = learn_fit_memory(&t->data, ntrain, nwatch, &t->params);
 	size_t		used = MemoryContextMemAllocated(CurrentMemoryContext, true);
 	size_t		limit = max_memory_bytes();
 
 	if (need > limit || used > limit - need)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("training needs about %zu MB, echolon.max_memory allows %zu MB",
+				 errmsg("%s about %zu MB, echolon.max_memory allows %zu MB", what,
 						need > SIZE_MAX - used ? SIZE_MAX >> 20 : (need + used) >> 20, limit >> 20),
-				 errdetail("%zu rows, %u features, %u trees.", ntrain, t->set.nfeatures, t->params.n_estimators),
-				 errhint("Raise echolon.max_memory, or train on fewer rows, fewer trees, smaller trees (max_depth, max_leaf_nodes, min_samples_leaf).")));
+				 errdetail_internal("%s", detail),
+				 errhint("%s", hint)));
+}
+
+/* The weights of a fit must be such that their sum is a number that a tree can hold. */
+static void
+check_weights(const Training *t, const uint32 *rows, size_t n)
+{
+	double		total = 0;
+
+	for (size_t i = 0; i < n; i++)
+		total += t->data.weight[rows[i]];
+	/* a node's cover is a float, and a bootstrap may draw the heaviest row n times */
+	if (!(total <= FLT_MAX / (double) n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("the weights of the training rows are too large"),
+				 errdetail("They add up to %g; at most %g is possible for %zu rows.",
+						   total, FLT_MAX / (double) n, n),
+				 errhint("Divide sample_weight or class_weight by a constant: only their proportions matter.")));
+	if (total == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("every training row has weight 0"),
+				 errhint("Check column \"%s\".", t->values.value[PARAM_SAMPLE_WEIGHT].word)));
+}
+
+/* What every fit begins with: weights, treatments and means of these rows, and the memory for it. */
+static void
+fit_prepare(Training *t, const uint32 *rows, size_t n, size_t nwatch, const LearnParams *params)
+{
+	t->data.weight = fit_weights(t, rows, n);
+	if (t->data.weight)
+		check_weights(t, rows, n);
+	clean_fit(t, rows, n);
+	encode_fit(t->frame, &t->target, &t->values, rows, n, &t->set);
+	training_check_memory(learn_fit_memory(&t->data, n, nwatch, params), "training needs",
+						  psprintf("%zu rows, %u features, %u trees.", n, t->set.nfeatures, params->n_estimators),
+						  "Raise echolon.max_memory, or train on fewer rows, fewer trees, smaller trees (max_depth, max_leaf_nodes, min_samples_leaf).");
 }
 
 static void
 fit_rows(Training *t, const uint32 *rows, size_t n, const uint32 *watch, size_t nwatch)
 {
-	t->data.weight = fit_weights(t, rows, n);
-	if (t->data.weight)
-	{
-		double		total = 0;
-
-		for (size_t i = 0; i < n; i++)
-			total += t->data.weight[rows[i]];
-		/* a node's cover is a float, and a bootstrap may draw the heaviest row n times */
-		if (!(total <= FLT_MAX / (double) n))
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("the weights of the training rows are too large"),
-					 errdetail("They add up to %g; at most %g is possible for %zu rows.",
-							   total, FLT_MAX / (double) n, n),
-					 errhint("Divide sample_weight or class_weight by a constant: only their proportions matter.")));
-		if (total == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("every training row has weight 0"),
-					 errhint("Check column \"%s\".", t->values.value[PARAM_SAMPLE_WEIGHT].word)));
-	}
-	encode_fit(t->frame, &t->target, &t->values, rows, n, &t->set);
-	check_memory(t, n, nwatch);
+	fit_prepare(t, rows, n, nwatch, &t->params);
 	learn_fit(backend_env(), &t->data, rows, n, watch, nwatch, &t->params, &t->fit);
+}
+
+double
+fit_trial(Training *t, const uint32 *rows, size_t n, const uint32 *test, size_t ntest)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "Echolon trial", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	LearnParams params = t->params;
+	LearnFit	fit;
+	Scores		scores;
+	double	   *predictions;
+
+	params.n_estimators = Min(params.n_estimators,
+							  params.algorithm == LEARN_FOREST ? TRIAL_TREES : TRIAL_ROUNDS);
+	params.early_stopping_rounds = 0;
+	fit_prepare(t, rows, n, 0, &params);
+	learn_fit(backend_env(), &t->data, rows, n, NULL, 0, &params, &fit);
+	predictions = palloc_rows(ntest, sizeof(double) * learn_noutputs(&fit.model));
+	learn_predict_columns(backend_env(), &fit.model, t->set.columns, test, ntest, predictions);
+	scores_measure(&t->target, 0.5, test, ntest, predictions, &scores);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return scores_value(&scores, t->target.nclasses > 0 ? "log_loss" : "r2");
 }
 
 /* A held-out part of the training rows must know all classes, or the fit would not. */
@@ -263,6 +300,7 @@ fit_and_measure(Training *t)
 		t->fitted = inner.train;
 		t->nfitted = inner.ntrain;
 	}
+	t->fitted = clean_rows(t, t->fitted, &t->nfitted);
 	check_classes(t, t->fitted, t->nfitted);
 	if (stopping || t->params.algorithm == LEARN_FOREST)
 		fit_rows(t, t->fitted, t->nfitted, inner.test, inner.ntest);
@@ -277,6 +315,7 @@ fit_and_measure(Training *t)
 	{
 		LearnParams found = t->params;
 		Holdout		all;
+		const uint32 *all_rows;
 
 		if (stopping)
 		{
@@ -285,7 +324,8 @@ fit_and_measure(Training *t)
 		}
 		holdout_split(t->frame, &t->target, NULL, 0, HOLDOUT_NONE, 0, t->params.seed, STREAM_OUTER,
 					  NULL, &all);
-		fit_rows(t, all.train, all.ntrain, NULL, 0);
+		all_rows = clean_rows(t, all.train, &all.ntrain);
+		fit_rows(t, all_rows, all.ntrain, NULL, 0);
 		found.n_estimators = t->params.n_estimators;
 		t->params = found;
 	}

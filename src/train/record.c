@@ -112,6 +112,10 @@ record_notes(Training *t)
 	if (!isnan(t->target.cut))
 		note(t, psprintf("'high' is above %s: %.1f %% of the training rows%s", float8out_internal(t->target.cut),
 						 100 * t->target.above, t->target.moved ? ", the next distinct value, because of ties" : ""));
+	if ((phrase = clean_outlier_note(t)) != NULL)
+		note(t, phrase);
+	if ((phrase = clean_scale_note(t)) != NULL)
+		note(t, phrase);
 	if ((phrase = set_order_note(t)) != NULL)
 		note(t, phrase);
 	if ((phrase = set_fitted_note(t)) != NULL)
@@ -397,6 +401,11 @@ record_details(const Training *t)
 			json_string(&buf, t->set.encoded[e].column->name);
 		}
 		appendStringInfoChar(&buf, ']');
+	}
+	if (t->cleaning.wanted)
+	{
+		appendStringInfoString(&buf, ", \"cleaning\": ");
+		clean_json(t, &buf);
 	}
 	appendStringInfoChar(&buf, '}');
 	return jsonb_from_text(buf.data);

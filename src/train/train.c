@@ -251,6 +251,7 @@ training_fit(Training *t)
 	read_class_weight(t);
 	features_build(t->frame, &t->values, &t->target, &t->set);
 	params_resolve(&t->values, t->set.nfeatures, t->target.nclasses, &t->params);
+	clean_begin(t);
 	check_magnitude(t);
 	check_poisson(t);
 	t->data.nrows = t->frame->nrows;

@@ -95,6 +95,47 @@ extern char *utf8_copy(const char *text);
 extern void encode_fit(const Frame *frame, const Target *target, const ParamValues *values,
 					   const uint32 *rows, size_t n, TrainFeatures *set);
 
+/* ---- clean.c: what is done to columns and rows before a fit ------------------- */
+
+/* A feature's column, and what is done to its values. */
+typedef struct CleanedColumn
+{
+	const FrameColumn *column;
+	uint32		source;			/* in TrainFeatures.sources */
+	ModelTreatment treatment;	/* of the latest fit, as all that follows */
+	uint64		filled;			/* values of usable rows */
+	uint64		outliers;		/* clip: values of the fit's rows that were clipped */
+	double	   *values;			/* [nrows] what the learner sees; NULL: the frame's own */
+	uint32	   *codes;
+	FrameColumn treated;		/* the column with codes, where it is target-encoded */
+} CleanedColumn;
+
+/* A number, and beyond where a row is an outlier. */
+typedef struct FenceColumn
+{
+	const FrameColumn *column;
+	double		low,
+				high;
+	const char *no_fences;		/* why it is not judged by; NULL */
+	uint64		outliers;		/* training rows beyond */
+	bool		judged;			/* it makes rows outliers */
+} FenceColumn;
+
+typedef struct Cleaning
+{
+	bool		wanted;			/* any of impute, outliers, scale */
+	int			ncolumns;
+	CleanedColumn *columns;
+	int			nfences;		/* remove, auto */
+	FenceColumn *fences;
+	size_t		judged_rows;	/* training rows, */
+	size_t		outlier_rows;	/* of them outliers */
+	bool		decided;
+	bool		removed;		/* they were left out of the fit */
+	double		inner_with,		/* auto: r2 or log_loss of an inner part of the training rows; else NaN */
+				inner_without;
+} Cleaning;
+
 /* ---- holdout.c: who is held out ---------------------------------------------- */
 
 typedef enum HoldoutKind
@@ -201,6 +242,7 @@ typedef struct Training
 	bool		balanced;
 
 	Holdout		outer;
+	Cleaning	cleaning;
 	const uint32 *fitted;		/* rows the measured model was fitted to */
 	size_t		nfitted;
 	LearnFit	fit;			/* the one that is stored */
@@ -240,7 +282,39 @@ extern void training_fit(Training *t);
 /* Store it as a new, active version, and say so in a NOTICE. */
 extern void training_store(Training *t);
 
+/* ---- clean.c ------------------------------------------------------------------ */
+
+/* Check what was asked for, and allocate. */
+extern void clean_begin(Training *t);
+
+/* The rows of a fit without outliers, where these are to go. */
+extern const uint32 *clean_rows(Training *t, const uint32 *rows, size_t *n);
+
+/* Learn treatments from the rows of a fit: into the model's columns, and into what the learner sees. */
+extern void clean_fit(Training *t, const uint32 *rows, size_t n);
+
+/* Notes; NULL: there is nothing to say. */
+extern char *clean_outlier_note(const Training *t);
+extern char *clean_scale_note(const Training *t);
+
+/* All of it as a JSON object. */
+extern void clean_json(const Training *t, StringInfo out);
+
 /* ---- fitting.c ------------------------------------------------------------------ */
+
+/* Streams of holdout_split: the outer split, that for early stopping and thresholds, that for outliers. */
+#define STREAM_OUTER	1
+#define STREAM_INNER	2
+#define STREAM_TRIAL	3
+
+/*
+ * Raise where need bytes more than the training has are more than echolon.max_memory allows.  what: "the model needs"; detail and
+ * hint: whole sentences.
+ */
+extern void training_check_memory(size_t need, const char *what, const char *detail, const char *hint);
+
+/* Fit a small model to rows, and measure it on others: r2, or log_loss. */
+extern double fit_trial(Training *t, const uint32 *rows, size_t n, const uint32 *test, size_t ntest);
 
 extern HoldoutKind holdout_kind(const ParamValues *values);
 

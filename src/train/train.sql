@@ -41,6 +41,11 @@ CREATE FUNCTION echolon_train_rf(
 	max_categories integer DEFAULT 10000,
 	encode text DEFAULT NULL,
 	target_smoothing double precision DEFAULT 10,
+	impute text DEFAULT NULL,
+	impute_value text DEFAULT NULL,
+	outliers text DEFAULT 'keep',
+	iqr_factor double precision DEFAULT 1.5,
+	scale text DEFAULT NULL,
 	high_value_percentile double precision DEFAULT NULL,
 	positive_class text DEFAULT NULL,
 	threshold "any" DEFAULT 0.5::double precision,
@@ -53,7 +58,7 @@ CREATE FUNCTION echolon_train_rf(
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'echolon_train_rf';
 COMMENT ON FUNCTION echolon_train_rf IS
-'Train a random forest on a relation and store it as a new, active version of a model. The task follows the target: text, boolean, enum and integers of two values are classes, other numbers a regression. A share of the rows (test_fraction) is held out to measure the model. Returns echolon.training_result. Errors: a column that does not exist or cannot be used, fewer than 100 usable rows, a constant target or one class, a parameter out of range, a model name that belongs to another relation, target or owner. encode => ''target'' replaces each category column of more than 4 levels by (n * mean + m * mean of all) / (n + m) of the target in its level, m being target_smoothing: training rows get it from other rows (five folds; only earlier ones with split_by), all others from the training rows. high_value_percentile => 0.75 predicts whether a number target is ''high'', above that percentile of the training rows (where ties leave under 10 % or over 40 % above it, the next distinct value). On the view of a feature set split_by defaults to its date, and features that contain the row''s own target are left out (details.left_out). Parameters: echolon_parameters(). Source: Breiman, Random Forests, Machine Learning 45 (2001); split_rule random: Geurts, Ernst, Wehenkel (2006); encode target: Micci-Barreca, SIGKDD Explorations 3 (2001)';
+'Train a random forest on a relation and store it as a new, active version of a model. The task follows the target: text, boolean, enum and integers of two values are classes, other numbers a regression. A share of the rows (test_fraction) is held out to measure the model. Returns echolon.training_result. Errors: a column that does not exist or cannot be used, fewer than 100 usable rows, a constant target or one class, a parameter out of range, a model name that belongs to another relation, target or owner. encode => ''target'' replaces each category column of more than 4 levels by (n * mean + m * mean of all) / (n + m) of the target in its level, m being target_smoothing: training rows get it from other rows (five folds; only earlier ones with split_by), all others from the training rows. impute, outliers and scale clean the columns by what is learned from the training rows, and are stored in the model and done again at prediction; trees need neither scaling nor filled values. high_value_percentile => 0.75 predicts whether a number target is ''high'', above that percentile of the training rows (where ties leave under 10 % or over 40 % above it, the next distinct value). On the view of a feature set split_by defaults to its date, and features that contain the row''s own target are left out (details.left_out). Parameters: echolon_parameters(). Source: Breiman, Random Forests, Machine Learning 45 (2001); split_rule random: Geurts, Ernst, Wehenkel (2006); encode target: Micci-Barreca, SIGKDD Explorations 3 (2001)';
 
 CREATE FUNCTION echolon_train_gb(
 	relation regclass,
@@ -84,6 +89,11 @@ CREATE FUNCTION echolon_train_gb(
 	max_categories integer DEFAULT 10000,
 	encode text DEFAULT NULL,
 	target_smoothing double precision DEFAULT 10,
+	impute text DEFAULT NULL,
+	impute_value text DEFAULT NULL,
+	outliers text DEFAULT 'keep',
+	iqr_factor double precision DEFAULT 1.5,
+	scale text DEFAULT NULL,
 	high_value_percentile double precision DEFAULT NULL,
 	positive_class text DEFAULT NULL,
 	threshold "any" DEFAULT 0.5::double precision,
@@ -96,7 +106,7 @@ CREATE FUNCTION echolon_train_gb(
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000
 AS 'MODULE_PATHNAME', 'echolon_train_gb';
 COMMENT ON FUNCTION echolon_train_gb IS
-'Train gradient-boosted trees on a relation and store them as a new, active version of a model. The task follows the target: text, boolean, enum and integers of two values are classes, other numbers a regression. A share of the rows (test_fraction) is held out to measure the model. Returns echolon.training_result. Errors: a column that does not exist or cannot be used, fewer than 100 usable rows, a constant target or one class, a parameter out of range, a model name that belongs to another relation, target or owner. encode => ''target'' replaces each category column of more than 4 levels by (n * mean + m * mean of all) / (n + m) of the target in its level, m being target_smoothing: training rows get it from other rows (five folds; only earlier ones with split_by), all others from the training rows. high_value_percentile => 0.75 predicts whether a number target is ''high'', above that percentile of the training rows (where ties leave under 10 % or over 40 % above it, the next distinct value). On the view of a feature set split_by defaults to its date, and features that contain the row''s own target are left out (details.left_out). Parameters: echolon_parameters(). Sources: Friedman, Greedy function approximation, Annals of Statistics 29 (2001); Ke et al., LightGBM, NIPS (2017); encode target: Micci-Barreca, SIGKDD Explorations 3 (2001)';
+'Train gradient-boosted trees on a relation and store them as a new, active version of a model. The task follows the target: text, boolean, enum and integers of two values are classes, other numbers a regression. A share of the rows (test_fraction) is held out to measure the model. Returns echolon.training_result. Errors: a column that does not exist or cannot be used, fewer than 100 usable rows, a constant target or one class, a parameter out of range, a model name that belongs to another relation, target or owner. encode => ''target'' replaces each category column of more than 4 levels by (n * mean + m * mean of all) / (n + m) of the target in its level, m being target_smoothing: training rows get it from other rows (five folds; only earlier ones with split_by), all others from the training rows. impute, outliers and scale clean the columns by what is learned from the training rows, and are stored in the model and done again at prediction; trees need neither scaling nor filled values. high_value_percentile => 0.75 predicts whether a number target is ''high'', above that percentile of the training rows (where ties leave under 10 % or over 40 % above it, the next distinct value). On the view of a feature set split_by defaults to its date, and features that contain the row''s own target are left out (details.left_out). Parameters: echolon_parameters(). Sources: Friedman, Greedy function approximation, Annals of Statistics 29 (2001); Ke et al., LightGBM, NIPS (2017); encode target: Micci-Barreca, SIGKDD Explorations 3 (2001)';
 
 CREATE FUNCTION echolon_parameters(
 	function text DEFAULT NULL,
