@@ -7,7 +7,7 @@ import sys
 import harness
 import report
 
-MODULES = ["rolling"]
+MODULES = ["rolling", "load"]
 HERE = pathlib.Path(__file__).resolve().parent
 
 

@@ -240,10 +240,10 @@ tell(const Load *load, bool created, uint64 rows, int refused)
 						 note[strlen(note) - 1] == '?' ? "" : ".");
 	}
 	ereport(NOTICE,
-			(errmsg("%s: %llu %s loaded into %s table of %d %s%s", load->table, (unsigned long long) rows,
-					rows == 1 ? "row" : "rows", created ? "a new" : "the", load->ncolumns,
+			(errmsg(created ? "%s: %llu %s loaded into a new table of %d %s%s" : "%s: %llu %s added, %d %s from the source%s",
+					load->table, (unsigned long long) rows, rows == 1 ? "row" : "rows", load->ncolumns,
 					load->ncolumns == 1 ? "column" : "columns",
-					refused == 0 ? "" : psprintf(", %d %s%s refused", refused, load->unit, refused == 1 ? "" : "s")),
+					refused == 0 ? "" : psprintf("; %d %s%s refused", refused, load->unit, refused == 1 ? "" : "s")),
 			 notes.len > 0 ? errdetail("%s", notes.data) : 0,
 			 refused > 0 ? errhint("SELECT * FROM echolon.load_errors shows what was refused.") : 0));
 }

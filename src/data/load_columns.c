@@ -13,6 +13,7 @@
 #include "catalog/heap.h"
 #include "mb/pg_wchar.h"
 #include "parser/parse_type.h"
+#include "parser/scansup.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
@@ -102,10 +103,10 @@ tidy_name(const char *name)
 {
 	size_t		length;
 
-	while (*name != '\0' && isspace((unsigned char) *name))
+	while (*name != '\0' && scanner_isspace(*name))
 		name++;
 	length = strlen(name);
-	while (length > 0 && isspace((unsigned char) name[length - 1]))
+	while (length > 0 && scanner_isspace(name[length - 1]))
 		length--;
 	return pnstrdup(name, pg_mbcliplen(name, (int) Min(length, INT_MAX), NAMEDATALEN - 1));
 }

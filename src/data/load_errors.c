@@ -171,20 +171,27 @@ load_store_errors(Load *load)
 Datum
 echolon_clear_load_errors(PG_FUNCTION_ARGS)
 {
-	StoreValue	arguments[2];
-	StoreUser	before;
 	Oid			user = GetUserId();
+	char	   *stamp = stamp_make(STAMP_ROLE, user);
+	StoreValue	arguments[4];
+	StoreUser	before;
 	uint64		n;
 
+	/* By its stamp, or by its name where the store came from another cluster. */
+	static const char mine[] =
+		"(l.loaded_by_stamp OPERATOR(pg_catalog.=) $1 OR (l.loaded_by OPERATOR(pg_catalog.=) $3"
+		" AND pg_catalog.left(l.loaded_by_stamp, pg_catalog.length($4)) OPERATOR(pg_catalog.<>) $4))"
+		" AND ($2 IS NULL OR l.relation_stamp OPERATOR(pg_catalog.=) $2)";
+
 	store_prevent("echolon_clear_load_errors()");
-	arguments[0] = value_text(stamp_make(STAMP_ROLE, user));
+	arguments[0] = value_text(stamp);
 	arguments[1] = value_text(PG_ARGISNULL(0) ? NULL : stamp_make(STAMP_RELATION, PG_GETARG_OID(0)));
+	arguments[2] = value_text(GetUserNameFromId(user, false));
+	arguments[3] = value_text(pnstrdup(stamp, strcspn(stamp, ":") + 1));
 	before = store_begin_write();
-	n = store_execute_any("DELETE FROM echolon.load_error_store AS e USING echolon.load_store AS l"
-						  " WHERE e.load_id OPERATOR(pg_catalog.=) l.id AND l.loaded_by_stamp OPERATOR(pg_catalog.=) $1"
-						  " AND ($2 IS NULL OR l.relation_stamp OPERATOR(pg_catalog.=) $2)", 2, arguments);
-	store_execute_any("DELETE FROM echolon.load_store AS l WHERE l.loaded_by_stamp OPERATOR(pg_catalog.=) $1"
-					  " AND ($2 IS NULL OR l.relation_stamp OPERATOR(pg_catalog.=) $2)", 2, arguments);
+	n = store_execute_any(psprintf("DELETE FROM echolon.load_error_store AS e USING echolon.load_store AS l"
+								   " WHERE e.load_id OPERATOR(pg_catalog.=) l.id AND %s", mine), 4, arguments);
+	store_execute_any(psprintf("DELETE FROM echolon.load_store AS l WHERE %s", mine), 4, arguments);
 	store_end_write(before);
 	PG_RETURN_INT64((int64) n);
 }

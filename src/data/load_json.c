@@ -574,14 +574,28 @@ find_record(JsonReader *reader)
 	return true;
 }
 
+/* Where an error came up. */
+static void
+say_where(void *arg)
+{
+	const JsonReader *reader = arg;
+
+	if (reader->objects > 0)
+		errcontext("object %llu, line %llu of %s", (unsigned long long) reader->objects,
+				   (unsigned long long) reader->record_line, reader->load->source->name);
+}
+
 /* All objects. */
 static void
 read_objects(JsonReader *reader)
 {
+	ErrorContextCallback callback = {error_context_stack, say_where, reader};
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "object of a load", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = CurrentMemoryContext;
-	int			byte = skip_space(reader);
+	int			byte;
 
+	error_context_stack = &callback;
+	byte = skip_space(reader);
 	if (byte < 0)
 		load_source_empty(reader->load->source);
 	if (byte == '[')
@@ -601,6 +615,7 @@ read_objects(JsonReader *reader)
 		MemoryContextReset(context);
 	}
 	MemoryContextDelete(context);
+	error_context_stack = callback.previous;
 }
 
 void

@@ -140,6 +140,62 @@ is(load("echolon_load_csv('many_text', '$many')"), '1000001|0|{"a text","b numer
 is(load("echolon_load_csv('many', '$many', max_errors => 1)"), '1000000|1|{"a integer","b numeric","c date"}', 'refused by a table that has integers');
 is($node->safe_psql('postgres', q(SELECT line, column_name, value FROM echolon.load_errors WHERE table_name = 'public.many')), '1000002|a|end', 'with its line');
 
+# ---- lines of odd bytes without end; Oracle: COPY of the same file into texts
+{
+	my $state = 12345;
+	my $random = sub { my ($n) = @_; $state = ($state * 1103515245 + 12345) % 2147483648; return int($state / 65536) % $n };
+	my @pieces = ('a', 'b', '1', ',', ',', "\n", '"', '"', '\\', '.', 'N', ' ', "\t", "\xC3\xA9", '""', '"x,y"', "\"l\nm\"");
+	my $text = sub { my ($n) = @_; return join '', map { $pieces[ $random->(scalar @pieces) ] } 1 .. $n };
+	my $sql = 'CREATE TABLE texts (a text, b text, c text); CREATE TABLE compared (what text, files int);';
+	for my $i (1 .. 600)
+	{
+		my $lines = "a,b,c\n";
+		for (0 .. $random->(4))
+		{
+			my @fields = map { my $v = $text->($random->(5)); $random->(3) ? '"' . ($v =~ s/"/""/gr) . '"' : $v =~ s/[",\n\\]//gr } 1 .. 3;
+			$lines .= ($random->(5) ? join(',', @fields) : 'x' . $text->($random->(10))) . "\n";
+		}
+		my $end = ("\n", "\n", "\r\n", "\r")[ $random->(4) ];
+		$lines =~ s/\n/$end/g if $random->(10);
+		$lines =~ s/\s\z// unless $random->(4);
+		my $path = file("odd$i.csv", $lines);
+		$sql .= qq(SELECT compare('$path'););
+	}
+	$node->safe_psql('postgres', q(
+		CREATE FUNCTION compare(path text) RETURNS void LANGUAGE plpgsql AS $$
+		DECLARE
+			theirs text;
+			ours text;
+			rows bigint;
+		BEGIN
+			TRUNCATE texts;
+			DROP TABLE IF EXISTS loaded;
+			BEGIN EXECUTE format('COPY texts FROM %L CSV HEADER', path); EXCEPTION WHEN OTHERS THEN theirs := SQLSTATE; END;
+			BEGIN PERFORM echolon_load_csv('loaded', path, column_types => '{"a": "text", "b": "text", "c": "text"}'); EXCEPTION WHEN OTHERS THEN ours := SQLSTATE; END;
+			IF theirs IS NULL AND ours IS NULL THEN
+				SELECT count(*) INTO rows FROM (SELECT nullif(a, ''), nullif(b, ''), nullif(c, '') FROM texts EXCEPT ALL SELECT * FROM loaded) AS t;
+				rows := rows + abs((SELECT count(*) FROM texts) - (SELECT count(*) FROM loaded));
+				INSERT INTO compared VALUES (CASE WHEN rows = 0 THEN 'same' ELSE 'differs: ' || path END, 1);
+			ELSE
+				INSERT INTO compared VALUES (CASE WHEN theirs IS NOT NULL AND ours IS NOT NULL THEN 'both fail' ELSE 'one fails: ' || path END, 1);
+			END IF;
+		END
+		$$));
+	$node->safe_psql('postgres', "SET client_min_messages = warning; $sql");
+	is($node->safe_psql('postgres', q(SELECT string_agg(what, ', ') FROM compared WHERE what NOT IN ('same', 'both fail'))), '', 'the same lines and the same errors as COPY');
+	cmp_ok($node->safe_psql('postgres', q(SELECT count(*) FROM compared WHERE what = 'same')), '>', 200, 'many of them were loaded');
+}
+
+# ---- a database in another encoding
+$node->safe_psql('postgres', q(CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0));
+$node->safe_psql('latin', 'CREATE EXTENSION echolon');
+my $utf8 = file('utf8.json', "{\"city\": \"Malm\xC3\xB6\"}\n");
+is(load("echolon_load_json('cities', '$utf8')", database => 'latin'), '1|0|{"city text"}', 'JSON is converted');
+is($node->safe_psql('latin', "SELECT encode(convert_to(city, 'UTF8'), 'hex') FROM cities"), '4d616c6dc3b6', 'to the same letters');
+fails($node, 'latin', "SELECT echolon_load_json('bad', '" . file('tokyo.json', "{\"a\": 1}\n{\"city\": \"\xE6\x97\xA5\"}\n") . "')", qr/has no equivalent in encoding "LATIN1".*object 2, line 2 of/s, 'or an error says what cannot be');
+is(load("echolon_load_csv('marked', '$dir/marked.csv')", database => 'latin'), '1|0|{"id integer","city text"}', 'CSV with a byte order mark as well');
+fails($node, 'latin', "SET client_encoding = 'LATIN1'; SELECT echolon_load_csv('bad', '" . file('tokyo.csv', "\xEF\xBB\xBFa\n\xE6\x97\xA5\n") . "')", qr/has no equivalent.*was read as UTF8, in line 2/s, 'or an error');
+
 # ---- a cancel in each phase leaves nothing
 $node->safe_psql('postgres', q(
 	CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.001); RETURN NEW; END $$;
@@ -192,6 +248,7 @@ $node->safe_psql('postgres', 'CREATE DATABASE restored');
 command_ok([ 'pg_dump', '-Fc', '-f', "$dir/dump", $node->connstr('postgres') ], 'dump');
 command_ok([ 'pg_restore', '-d', $node->connstr('restored'), "$dir/dump" ], 'restore');
 is($node->safe_psql('restored', "SELECT count(*) FROM echolon.load_errors WHERE table_name = 'public.many'"), '1', 'with refused lines');
+is($node->safe_psql('restored', "UPDATE echolon.load_store SET loaded_by_stamp = '1' || loaded_by_stamp; SELECT count(*) FROM echolon.load_errors WHERE table_name = 'public.many'; SELECT echolon_clear_load_errors() > 0"), "1\nt", 'as in another cluster they are seen and cleared by name');
 is($node->safe_psql('restored', "SET client_min_messages = warning; SELECT rows_refused FROM echolon_load_csv('after', content => E'a,b\n1,2\n3\n', max_errors => 1)"), '1', 'and goes on from there');
 
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP|terminated by signal|reference leak|leak:/, 'nothing bad in the server log');
