@@ -215,7 +215,7 @@ cheapest_sorted_window(const RelOptInfo *rel)
 	return cheapest;
 }
 
-/* Will the rows fit into memory? */
+/* Will the rows fit into memory, or go to a sort like any other? */
 static bool
 rows_fit(const Path *below)
 {
@@ -242,8 +242,7 @@ offer_rolling_scan(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input
 	if (window == NULL)
 		return;
 	below = ((SortPath *) window->subpath)->subpath;
-	if (below->rows < FEWEST_ROWS || !rows_fit(below) ||
-		!window_is_plain(root, window->winclause, below))
+	if (below->rows < FEWEST_ROWS || !window_is_plain(root, window->winclause, below))
 		return;
 	outputs = window_outputs(root, window, below);
 	if (outputs == NIL)
@@ -255,10 +254,12 @@ offer_rolling_scan(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input
 	path->path.pathtarget = window->path.pathtarget;
 	path->path.parallel_safe = window->path.parallel_safe;
 	path->path.rows = window->path.rows;
-	path->path.startup_cost = below->total_cost + below->rows * ROW_COST * cpu_operator_cost;
-	/* calls cost what they cost there */
+	path->path.startup_cost = rows_fit(below) ?
+		below->total_cost + below->rows * ROW_COST * cpu_operator_cost :
+		window->subpath->total_cost;
+	/* calls cost what they cost there, but rows are not kept for frames */
 	path->path.total_cost = path->path.startup_cost +
-		(window->path.total_cost - window->subpath->total_cost);
+		(window->path.total_cost - window->subpath->total_cost) - below->rows * cpu_tuple_cost;
 	path_keep_disabled_nodes(&path->path, below);
 	path->custom_paths = list_make1(below);
 	path->custom_private = list_make2(outputs, window->winclause);
