@@ -31,7 +31,7 @@
 
 #define FIRST_SLOTS		64		/* a power of two */
 #define CHECK_ROWS		(64 * 1024) /* rows between two cancel checks */
-#define GROUP_BYTES		64		/* what a group's key costs besides its values */
+#define GROUP_BYTES		80		/* what a group's key costs besides its values */
 #define MANY_TIES		8		/* one row of so many */
 
 /* ---- groups ---------------------------------------------------------------- */
@@ -58,6 +58,8 @@ typedef struct GroupColumn
 typedef struct GroupEntry
 {
 	uint64		hash;
+	Datum		word;			/* the value of the only column, where it is told apart by its bits */
+	bool		word_null;
 	Datum	   *values;			/* of the group's first row */
 	bool	   *nulls;
 } GroupEntry;
@@ -67,6 +69,7 @@ struct GroupTable
 	RowStore   *store;			/* counts the memory */
 	int			ncolumns;
 	GroupColumn *columns;
+	bool		is_word;		/* one column, told apart by its bits */
 	GroupEntry *entries;		/* by number */
 	uint32		nentries;
 	uint32		capacity;
@@ -154,6 +157,8 @@ groups_create(RowStore *store, int ncolumns, const Oid *types, const Oid *collat
 			break;
 		}
 	}
+	if (groups != NULL)
+		groups->is_word = ncolumns == 1 && groups->columns[0].equality == EQUAL_WORD;
 	MemoryContextSwitchTo(old);
 	return groups;
 }
@@ -255,6 +260,8 @@ groups_add(GroupTable *groups, uint32 slot, uint64 hash, const int *places, cons
 	size_t		bytes = GROUP_BYTES;
 
 	entry->hash = hash;
+	entry->word = values[places[0]];
+	entry->word_null = nulls[places[0]];
 	entry->values = palloc0(mul_size(groups->ncolumns, sizeof(Datum)));
 	entry->nulls = palloc0(groups->ncolumns);
 	for (int i = 0; i < groups->ncolumns; i++)
@@ -279,6 +286,25 @@ groups_add(GroupTable *groups, uint32 slot, uint64 hash, const int *places, cons
 	return groups->nentries - 1;
 }
 
+/* groups_find of one column that is told apart by its bits. */
+static inline uint32
+groups_find_word(GroupTable *groups, const int *places, const Datum *values, const bool *nulls)
+{
+	Datum		value = values[places[0]];
+	bool		isnull = nulls[places[0]];
+	uint64		hash = hash_pair(0, isnull ? 0 : hash_mix((uint64) value));
+	uint32		slot;
+
+	for (slot = hash & groups->mask; groups->slots[slot] != 0; slot = (slot + 1) & groups->mask)
+	{
+		const GroupEntry *entry = &groups->entries[groups->slots[slot] - 1];
+
+		if (entry->word_null == isnull && (isnull || entry->word == value))
+			return groups->slots[slot] - 1;
+	}
+	return groups_add(groups, slot, hash, places, values, nulls);
+}
+
 uint32
 groups_find(GroupTable *groups, const int *places, const Datum *values, const bool *nulls)
 {
@@ -287,6 +313,8 @@ groups_find(GroupTable *groups, const int *places, const Datum *values, const bo
 
 	if (groups->ncolumns == 0)
 		return 0;
+	if (groups->is_word)
+		return groups_find_word(groups, places, values, nulls);
 	for (int i = 0; i < groups->ncolumns; i++)
 		hash = hash_pair(hash, nulls[places[i]] ? 0 :
 						 value_hash(&groups->columns[i], values[places[i]]));

@@ -204,14 +204,12 @@ arena_copy(RowStore *store, const RowField *field, char *value)
 }
 
 void
-row_put(RowStore *store, char *record, int field, Datum value)
+row_put_reference(RowStore *store, char *record, int field, Datum value)
 {
 	const RowField *f = &store->fields[field];
 	char	   *place = record + f->offset;
 
-	if (f->typbyval)
-		store_att_byval(place, value, f->typlen);
-	else if (f->typlen > 0)
+	if (f->typlen > 0)
 		memcpy(place, DatumGetPointer(value), f->typlen);
 	else
 	{

@@ -79,8 +79,23 @@ extern void rowstore_open(RowStore *store);
  */
 extern char *rowstore_add(RowStore *store, int64 time, uint32 group);
 
+/* row_put of a value that is not passed by value. */
+extern void row_put_reference(RowStore *store, char *record, int field, Datum value);
+
 /* Put a value that is not NULL into a field; copies what it points to.  May set store->full. */
-extern void row_put(RowStore *store, char *record, int field, Datum value);
+static inline void
+row_put(RowStore *store, char *record, int field, Datum value)
+{
+	const RowField *f = &store->fields[field];
+
+	if (!f->typbyval)
+	{
+		row_put_reference(store, record, field, value);
+		return;
+	}
+	store_att_byval(record + f->offset, value, f->typlen);
+	((RowHead *) record)->present[field >> 3] |= 1 << (field & 7);
+}
 
 /* The same for a number, into a field of type float8. */
 static inline void
