@@ -81,8 +81,9 @@ typedef struct RollingScan
 
 	/* or sorted elsewhere: columns of groups, time, fields */
 	Tuplesortstate *sort;
-	TupleTableSlot *spilled;
+	TupleTableSlot *spilled;	/* the current row; NULL: nothing was ever spilled */
 	TupleTableSlot *previous;	/* the row before it */
+	TupleTableSlot *to_spill;	/* one to be sorted */
 	ExprState  *same_group;
 
 	/* the current row */
@@ -334,36 +335,47 @@ keep_row(RollingScan *scan, const TupleTableSlot *slot, int64 time)
 
 /* ---- rows that do not fit into memory ----------------------------------------------------------- */
 
-/* PostgreSQL's sort of (columns of groups, time, fields) by (groups, time, keys). */
-static void
-spill_open(RollingScan *scan, TupleDesc below)
+/* What such rows look like: (columns of groups, time, fields). */
+static TupleDesc
+spill_desc(const RollingScan *scan, TupleDesc below)
 {
 	int			ngroups = scan->ngroups;
-	int			nkeys = ngroups + 1 + scan->nkeys;
 	TupleDesc	desc = CreateTemplateTupleDesc(ngroups + 1 + scan->nfields);
-	AttrNumber *columns = palloc(mul_size(nkeys, sizeof(AttrNumber)));
-	Oid		   *less = palloc(mul_size(nkeys, sizeof(Oid)));
-	Oid		   *equality = palloc(mul_size(Max(ngroups, 1), sizeof(Oid)));
-	Oid		   *collations = palloc(mul_size(nkeys, sizeof(Oid)));
-	bool	   *nulls_first = palloc0(nkeys);
 
 	for (int i = 0; i < ngroups; i++)
-	{
 		TupleDescCopyEntry(desc, i + 1, below, scan->groups[i] + 1);
-		columns[i] = i + 1;
-		less[i] = list_nth_oid(private_list(scan, ROLLING_SCAN_LESS), i);
-		equality[i] = list_nth_oid(private_list(scan, ROLLING_SCAN_EQUALITY), i);
-		collations[i] = TupleDescAttr(below, scan->groups[i])->attcollation;
-	}
 	TupleDescInitEntry(desc, ngroups + 1, "time", INT8OID, -1, 0);
-	columns[ngroups] = ngroups + 1;
-	less[ngroups] = lookup_type_cache(INT8OID, TYPECACHE_LT_OPR)->lt_opr;
-	collations[ngroups] = InvalidOid;
 	for (int i = 0; i < scan->nfields; i++)
 	{
 		TupleDescInitEntry(desc, ngroups + 2 + i, NULL, scan->fields[i].typid, scan->fields[i].typmod, 0);
 		TupleDescInitEntryCollation(desc, ngroups + 2 + i, scan->fields[i].collation);
 	}
+	return desc;
+}
+
+/* PostgreSQL's sort by (groups, time, keys).  What is only needed here is left in the current context. */
+static void
+spill_open(RollingScan *scan, TupleDesc below)
+{
+	int			ngroups = scan->ngroups;
+	int			nkeys = ngroups + 1 + scan->nkeys;
+	AttrNumber *columns = palloc(mul_size(nkeys, sizeof(AttrNumber)));
+	Oid		   *less = palloc(mul_size(nkeys, sizeof(Oid)));
+	Oid		   *equality = palloc(mul_size(Max(ngroups, 1), sizeof(Oid)));
+	Oid		   *collations = palloc(mul_size(nkeys, sizeof(Oid)));
+	bool	   *nulls_first = palloc0(nkeys);
+	MemoryContext caller;
+
+	for (int i = 0; i < ngroups; i++)
+	{
+		columns[i] = i + 1;
+		less[i] = list_nth_oid(private_list(scan, ROLLING_SCAN_LESS), i);
+		equality[i] = list_nth_oid(private_list(scan, ROLLING_SCAN_EQUALITY), i);
+		collations[i] = TupleDescAttr(below, scan->groups[i])->attcollation;
+	}
+	columns[ngroups] = ngroups + 1;
+	less[ngroups] = lookup_type_cache(INT8OID, TYPECACHE_LT_OPR)->lt_opr;
+	collations[ngroups] = InvalidOid;
 	for (int i = 0; i < scan->nkeys; i++)
 	{
 		const ScanField *field = &scan->fields[scan->key_fields[i]];
@@ -373,21 +385,28 @@ spill_open(RollingScan *scan, TupleDesc below)
 		less[place] = lookup_type_cache(field->typid, TYPECACHE_LT_OPR)->lt_opr;
 		collations[place] = field->collation;
 	}
-	scan->sort = tuplesort_begin_heap(desc, nkeys, columns, less, collations, nulls_first, work_mem,
-									  NULL, TUPLESORT_NONE);
+
+	caller = MemoryContextSwitchTo(scan->css.ss.ps.state->es_query_cxt);
 	if (scan->spilled == NULL)
 	{
+		TupleDesc	desc = spill_desc(scan, below);
+
 		scan->spilled = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 		scan->previous = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+		scan->to_spill = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 		scan->same_group = ngroups == 0 ? NULL :
 			execTuplesMatchPrepare(desc, ngroups, columns, equality, collations, &scan->css.ss.ps);
 	}
+	scan->sort = tuplesort_begin_heap(scan->spilled->tts_tupleDescriptor, nkeys, columns, less,
+									  collations, nulls_first, work_mem, NULL, TUPLESORT_NONE);
+	MemoryContextSwitchTo(caller);
 }
 
 /* A row of the plan below to the sort. */
 static void
-spill_row(RollingScan *scan, TupleTableSlot *to, const TupleTableSlot *slot, int64 time)
+spill_row(RollingScan *scan, const TupleTableSlot *slot, int64 time)
 {
+	TupleTableSlot *to = scan->to_spill;
 	int			fields = scan->ngroups + 1;
 
 	ExecClearTuple(to);
@@ -420,8 +439,9 @@ spill_row(RollingScan *scan, TupleTableSlot *to, const TupleTableSlot *slot, int
 
 /* All rows of the store to the sort. */
 static void
-spill_store(RollingScan *scan, TupleTableSlot *to)
+spill_store(RollingScan *scan)
 {
+	TupleTableSlot *to = scan->to_spill;
 	const RowStore *store = scan->store;
 	int			fields = scan->ngroups + 1;
 
@@ -507,9 +527,11 @@ read_rows(RollingScan *scan)
 	TupleDesc	desc = ExecGetResultType(below);
 	ExprContext *econtext = scan->css.ss.ps.ps_ExprContext;
 	MemoryContext caller = CurrentMemoryContext;
-	TupleTableSlot *to = NULL;
 
+	ResetExprContext(econtext);
+	MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
 	open_store(scan, desc);
+	MemoryContextSwitchTo(caller);
 	for (;;)
 	{
 		TupleTableSlot *slot = ExecProcNode(below);
@@ -523,26 +545,20 @@ read_rows(RollingScan *scan)
 		MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
 		time = row_time(scan->date_kind, slot->tts_values[scan->date], slot->tts_isnull[scan->date]);
 		if (scan->sort != NULL)
-			spill_row(scan, to, slot, time);
+			spill_row(scan, slot, time);
 		else if (!keep_row(scan, slot, time))
 		{
-			MemoryContextSwitchTo(scan->css.ss.ps.state->es_query_cxt);
 			spill_open(scan, desc);
-			to = MakeSingleTupleTableSlot(scan->spilled->tts_tupleDescriptor, &TTSOpsVirtual);
-			MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
-			spill_store(scan, to);
+			spill_store(scan);
 			scan->peak = scan->store->memory.used;
-			spill_row(scan, to, slot, time);
+			spill_row(scan, slot, time);
 			scan->store = NULL;
 			MemoryContextReset(scan->rows_context);
 		}
 		MemoryContextSwitchTo(caller);
 	}
 	if (scan->sort != NULL)
-	{
 		tuplesort_performsort(scan->sort);
-		ExecDropSingleTupleTableSlot(to);
-	}
 	else
 	{
 		ResetExprContext(econtext);
@@ -653,6 +669,7 @@ forget_rows(RollingScan *scan)
 	{
 		ExecClearTuple(scan->spilled);
 		ExecClearTuple(scan->previous);
+		ExecClearTuple(scan->to_spill);
 		tuplesort_end(scan->sort);
 		scan->sort = NULL;
 	}
@@ -671,6 +688,7 @@ rolling_scan_end(CustomScanState *node)
 	{
 		ExecDropSingleTupleTableSlot(scan->spilled);
 		ExecDropSingleTupleTableSlot(scan->previous);
+		ExecDropSingleTupleTableSlot(scan->to_spill);
 	}
 	MemoryContextDelete(scan->rows_context);
 	ExecEndNode(plan_below(scan));
