@@ -389,13 +389,15 @@ check_rows(const FrameState *state)
 	bool		rls = check_enable_rls(spec->relid, InvalidOid, true) == RLS_ENABLED;
 	StringInfoData detail;
 
+	if (spec->min_rows == 0)
+		return;
 	if (frame->rows_read == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" has no rows, at least %d are needed", name, spec->min_rows),
 				 rls ? errhint("Row-level security is in force: rows your policies hide are not read.") : 0));
 
-	if (frame->nrows < (size_t) Max(spec->min_rows, 1))
+	if (frame->nrows < (size_t) spec->min_rows)
 	{
 		initStringInfo(&detail);
 		appendStringInfo(&detail, "%llu rows were read",
@@ -413,7 +415,7 @@ check_rows(const FrameState *state)
 				 errdetail("%s.", detail.data),
 				 rls ? errhint("Row-level security is in force: rows your policies hide are not read.") : 0));
 	}
-	if (state->weight_sum == 0)
+	if (spec->weight != NULL && state->weight_sum == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("every sample weight in column \"%s\" is zero", spec->weight)));

@@ -76,16 +76,17 @@ typedef struct FrameSpec
 	bool		all_features;	/* features is NULL: every usable column */
 	List	   *features;		/* of char *, asked for by name: unusable is an error */
 	List	   *exclude;		/* of char *: must exist */
-	const char *target;
+	const char *target;			/* NULL: none, all rows are usable */
 	const char *weight;			/* may be NULL, as the next two */
 	const char *split_by;
 	const char *split_groups;
 	int			max_categories;	/* above: rare levels pooled, or left out where near-unique */
-	int			min_rows;		/* fewer usable rows: an error (100) */
+	int			min_rows;		/* fewer usable rows: an error (100); 0: none is none */
 	List	   *series;			/* of char *: also read, though they may be no features */
 	List	   *withheld;		/* of char *: no features where all_features is set, */
 	const char *withheld_reason;	/* because of this; the caller says so */
 	bool		unjudged;		/* all_features: keys, identifying numbers and constants too; no notice */
+	bool		near_unique;	/* all_features: texts that nearly all differ too, where there is memory for them */
 	RowSource	rows;			/* NULL: relation_scan */
 	void	   *rows_source;
 } FrameSpec;

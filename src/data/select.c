@@ -100,7 +100,8 @@ check_names(const FrameSpec *spec)
 	ListCell   *cell;
 	List	   *seen = NIL;
 
-	relation_column(spec->relid, spec->target);
+	if (spec->target != NULL)
+		relation_column(spec->relid, spec->target);
 	if (spec->weight != NULL)
 		relation_column(spec->relid, spec->weight);
 	if (spec->split_by != NULL)
@@ -391,7 +392,8 @@ select_features(const FrameSpec *spec, Frame *frame, SourceColumn *sources)
 		CHECK_FOR_INTERRUPTS();
 		if (column->missing == frame->nrows)
 			column->left_out = pstrdup("all NULL");
-		else if (near_unique_text(frame, column, source))
+		else if (near_unique_text(frame, column, source) &&
+				 (!spec->near_unique || source->dictionary.incomplete))
 			column->left_out = pstrdup("near-unique text");
 		else if (spec->unjudged)
 			continue;
@@ -414,7 +416,7 @@ select_report(const FrameSpec *spec, const Frame *frame)
 
 	for (int i = 0; i < frame->ncolumns; i++)
 		nfeatures += frame->columns[i].feature;
-	if (nfeatures > 0 && spec->unjudged)
+	if (spec->unjudged)
 		return;
 
 	initStringInfo(&list);

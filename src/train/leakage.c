@@ -320,19 +320,13 @@ column_examine(Leakage *leakage, MemoryContext context, Finding *finding)
 /* ---- the relation ------------------------------------------------------------------------ */
 
 /* Read it, and keep a sample: rows stand in the order of a hash. */
-static void
-leakage_read(Leakage *leakage, Oid relid, const char *target, int max_rows)
+static Frame *
+leakage_read(Oid relid, const char *target, int max_rows)
 {
 	FeatureSet *features = feature_set_of_view(relid);
 	FrameSpec	spec;
+	Frame	   *frame;
 	FrameColumn *column;
-
-	leakage->values.algorithm = LEARN_FOREST;
-	leakage->values.value[PARAM_RELATION].relation = relid;
-	leakage->values.value[PARAM_TARGET].word = target;
-	leakage->values.value[PARAM_ENCODE].given = true;
-	leakage->values.value[PARAM_TARGET_SMOOTHING].number = SMOOTHING;
-	leakage->values.value[PARAM_SEED].integer = SEED;
 
 	memset(&spec, 0, sizeof(spec));
 	spec.relid = relid;
@@ -341,18 +335,14 @@ leakage_read(Leakage *leakage, Oid relid, const char *target, int max_rows)
 	spec.target = target;
 	spec.max_categories = MAX_LEVELS;
 	spec.min_rows = ROWS_LEAST;
-	leakage->features = features;
 	if (features != NULL)
-	{
-		leakage->withheld = set_withheld(features, target);
 		set_row_source(features, &spec);
-	}
-	leakage->frame = frame_read(&spec);
-	if (leakage->frame->nrows > (size_t) max_rows)
+	frame = frame_read(&spec);
+	if (frame->nrows > (size_t) max_rows)
 	{
-		leakage->frame->nrows = max_rows;
+		frame->nrows = max_rows;
 		/* classes are those of the sample */
-		column = &leakage->frame->columns[leakage->frame->target];
+		column = &frame->columns[frame->target];
 		if (column->type.kind == COLUMN_CATEGORY)
 		{
 			memset(column->counts, 0, sizeof(uint64) * column->ncategories);
@@ -360,6 +350,24 @@ leakage_read(Leakage *leakage, Oid relid, const char *target, int max_rows)
 				column->counts[column->codes[i]]++;
 		}
 	}
+	return frame;
+}
+
+/* What there is to know before a column is looked at. */
+static void
+leakage_begin(Leakage *leakage, Frame *frame, Oid relid, const char *target)
+{
+	memset(leakage, 0, sizeof(*leakage));
+	leakage->frame = frame;
+	leakage->values.algorithm = LEARN_FOREST;
+	leakage->values.value[PARAM_RELATION].relation = relid;
+	leakage->values.value[PARAM_TARGET].word = target;
+	leakage->values.value[PARAM_ENCODE].given = true;
+	leakage->values.value[PARAM_TARGET_SMOOTHING].number = SMOOTHING;
+	leakage->values.value[PARAM_SEED].integer = SEED;
+	leakage->features = feature_set_of_view(relid);
+	if (leakage->features != NULL)
+		leakage->withheld = set_withheld(leakage->features, target);
 	target_resolve(leakage->frame, &leakage->values, &leakage->target);
 	holdout_split(leakage->frame, &leakage->target, NULL, 0, HOLDOUT_HASH, TEST_SHARE, SEED, STREAM_LEAKAGE,
 				  NULL, &leakage->holdout);
@@ -381,6 +389,49 @@ compare_findings(const void *a, const void *b)
 	return x->column - y->column;
 }
 
+/* All columns but the target, the worst first; n of them. */
+static Finding *
+leakage_examine(Leakage *leakage, int *n)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "Echolon leakage of a column",
+												  ALLOCSET_DEFAULT_SIZES);
+	Finding    *findings = palloc(mul_size(sizeof(Finding), Max(leakage->frame->ncolumns, 1)));
+
+	*n = 0;
+	for (int c = 0; c < leakage->frame->ncolumns; c++)
+	{
+		if (c == leakage->frame->target)
+			continue;
+		findings[*n].column = c;
+		column_examine(leakage, scratch, &findings[(*n)++]);
+	}
+	qsort(findings, *n, sizeof(Finding), compare_findings);
+	MemoryContextDelete(scratch);
+	return findings;
+}
+
+List *
+leakage_find(Frame *frame, Oid relid, const char *target)
+{
+	Leakage		leakage;
+	Finding    *findings;
+	List	   *leaks = NIL;
+	int			n;
+
+	leakage_begin(&leakage, frame, relid, target);
+	findings = leakage_examine(&leakage, &n);
+	for (int i = 0; i < n && findings[i].verdict != VERDICT_OK; i++)
+	{
+		Leak	   *leak = palloc(sizeof(Leak));
+
+		leak->column = frame->columns[findings[i].column].name;
+		leak->certain = findings[i].verdict == VERDICT_LEAK;
+		leak->reason = findings[i].reason;
+		leaks = lappend(leaks, leak);
+	}
+	return leaks;
+}
+
 /* (relation, target, max_rows) -> (column_name, metric, score, verdict, reason), the worst first. */
 Datum
 echolon_check_leakage(PG_FUNCTION_ARGS)
@@ -389,11 +440,11 @@ echolon_check_leakage(PG_FUNCTION_ARGS)
 	static const char *const verdicts[] = {"ok", "suspicious", "leak"};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext context,
-				scratch;
+	MemoryContext context;
 	Leakage		leakage;
+	const char *target;
 	Finding    *findings;
-	int			n = 0;
+	int			n;
 	int32		max_rows;
 
 	for (int i = 0; i < lengthof(names); i++)
@@ -410,20 +461,10 @@ echolon_check_leakage(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 
 	context = AllocSetContextCreate(caller, "Echolon leakage", ALLOCSET_DEFAULT_SIZES);
-	scratch = AllocSetContextCreate(context, "Echolon leakage of a column", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(context);
-	memset(&leakage, 0, sizeof(leakage));
-	leakage_read(&leakage, PG_GETARG_OID(0), pstrdup(NameStr(*PG_GETARG_NAME(1))), max_rows);
-
-	findings = palloc(mul_size(sizeof(Finding), Max(leakage.frame->ncolumns, 1)));
-	for (int c = 0; c < leakage.frame->ncolumns; c++)
-	{
-		if (c == leakage.frame->target)
-			continue;
-		findings[n].column = c;
-		column_examine(&leakage, scratch, &findings[n++]);
-	}
-	qsort(findings, n, sizeof(Finding), compare_findings);
+	target = pstrdup(NameStr(*PG_GETARG_NAME(1)));
+	leakage_begin(&leakage, leakage_read(PG_GETARG_OID(0), target, max_rows), PG_GETARG_OID(0), target);
+	findings = leakage_examine(&leakage, &n);
 	for (int i = 0; i < n; i++)
 	{
 		const Finding *finding = &findings[i];

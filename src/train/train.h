@@ -351,6 +351,21 @@ extern int	set_horizon(const Training *t);
 extern List *set_withheld(const FeatureSet *set, const char *target);
 extern char *set_withheld_reason(const char *target);
 
+/* ---- leakage.c: columns that know the target ------------------------------------ */
+
+typedef struct Leak
+{
+	const char *column;
+	bool		certain;		/* a leak; else suspicious */
+	const char *reason;
+} Leak;
+
+/*
+ * Of a frame all of whose rows have a value in its target, at least a hundred rows of at least two values: of Leak *, the worst
+ * first.
+ */
+extern List *leakage_find(Frame *frame, Oid relid, const char *target);
+
 /* ---- record.c: what is written and said ---------------------------------------- */
 
 extern void record_notes(Training *t);	/* after measuring: what a person should know */
