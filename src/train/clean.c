@@ -48,33 +48,56 @@ outlier_rule(const ParamValues *values)
 	return OUTLIERS_KEEP;
 }
 
-static ModelImpute
-impute_method(const ParamValues *values)
+/* A word's place among words, from 1; 0: it is none of them, or NULL. */
+static int
+place_of(const char *word, const char *const *words, int n)
 {
-	static const char *const words[] = {"", "mean", "median", "mode", "constant"};
-
-	for (int i = 1; values->value[PARAM_IMPUTE].given && i < lengthof(words); i++)
-		if (strcmp(values->value[PARAM_IMPUTE].word, words[i]) == 0)
-			return (ModelImpute) i;
-	return IMPUTE_NONE;
+	for (int i = 0; word && i < n; i++)
+		if (strcmp(word, words[i]) == 0)
+			return i + 1;
+	return 0;
 }
 
-static ModelScale
-scale_method(const ParamValues *values)
+ModelImpute
+clean_impute(const char *word)
 {
-	static const char *const words[] = {"", "standard", "minmax", "robust"};
+	static const char *const words[] = {"mean", "median", "mode", "constant"};
 
-	for (int i = 1; values->value[PARAM_SCALE].given && i < lengthof(words); i++)
-		if (strcmp(values->value[PARAM_SCALE].word, words[i]) == 0)
-			return (ModelScale) i;
-	return SCALE_NONE;
+	return (ModelImpute) place_of(word, words, lengthof(words));
+}
+
+ModelScale
+clean_scale(const char *word)
+{
+	static const char *const words[] = {"standard", "minmax", "robust"};
+
+	return (ModelScale) place_of(word, words, lengthof(words));
+}
+
+static const char *
+given_word(const ParamValues *values, ParamId id)
+{
+	return values->value[id].given ? values->value[id].word : NULL;
+}
+
+/* What a training asks for, of every column. */
+static CleanRule
+training_rule(const ParamValues *values)
+{
+	return (CleanRule)
+	{
+		.impute = clean_impute(given_word(values, PARAM_IMPUTE)),
+			.constant = given_word(values, PARAM_IMPUTE_VALUE),
+			.clip = outlier_rule(values) == OUTLIERS_CLIP,
+			.iqr_factor = values->value[PARAM_IQR_FACTOR].number,
+			.scale = clean_scale(given_word(values, PARAM_SCALE))
+	};
 }
 
 /* ---- what is learned of a column ------------------------------------------------------ */
 
-/* The ends beyond which a number is an outlier by the rule alone; why it is not followed, or NULL. */
-static const char *
-fences(const NumberFit *fit, double iqr_factor, double *low, double *high)
+const char *
+clean_fences(const NumberFit *fit, double iqr_factor, double *low, double *high)
 {
 	double		iqr = fit->q3 - fit->q1;
 
@@ -126,11 +149,10 @@ finite_values(const FrameColumn *column, const uint32 *rows, size_t n, size_t *f
 	return values;
 }
 
-/* The number in impute_value; NaN where it is none. */
+/* The number in a text; NaN where it is none. */
 static double
-constant_number(const ParamValues *values)
+constant_number(const char *text)
 {
-	const char *text = values->value[PARAM_IMPUTE_VALUE].word;
 	char	   *end;
 	double		number = strtod(text, &end);
 
@@ -139,21 +161,21 @@ constant_number(const ParamValues *values)
 
 /* What fills a number; NaN: nothing does, of no values or by a constant that is no number. */
 static double
-number_fill(const FrameColumn *column, const NumberFit *fit, const ParamValues *values,
+number_fill(const FrameColumn *column, const NumberFit *fit, const CleanRule *rule,
 			const uint32 *rows, size_t n)
 {
 	double	   *finite;
 	size_t		found;
 	double		mode;
 
-	switch (impute_method(values))
+	switch (rule->impute)
 	{
 		case IMPUTE_MEAN:
 			return fit->mean;
 		case IMPUTE_MEDIAN:
 			return fit->median;
 		case IMPUTE_CONSTANT:
-			return constant_number(values);
+			return constant_number(rule->constant);
 		default:
 			break;
 	}
@@ -165,18 +187,17 @@ number_fill(const FrameColumn *column, const NumberFit *fit, const ParamValues *
 
 /* What fills a date: one of its values, the middle one or the one of most rows. */
 static double
-date_fill(const FrameColumn *column, const ParamValues *values, const uint32 *rows, size_t n)
+date_fill(const FrameColumn *column, const CleanRule *rule, const uint32 *rows, size_t n)
 {
-	ModelImpute method = impute_method(values);
 	size_t		found;
 	double	   *finite;
 	double		fill;
 
-	if (method == IMPUTE_CONSTANT)
+	if (rule->impute == IMPUTE_CONSTANT)
 		return NAN;
 	finite = finite_values(column, rows, n, &found);
 	fill = mode_of(finite, found);	/* which sorts them */
-	if (method != IMPUTE_MODE && found > 0)
+	if (rule->impute != IMPUTE_MODE && found > 0)
 		fill = finite[(found - 1) / 2];
 	pfree(finite);
 	return fill;
@@ -184,17 +205,17 @@ date_fill(const FrameColumn *column, const ParamValues *values, const uint32 *ro
 
 /* The code that fills a category: of most rows, the first of several; or the constant's.  NaN: none. */
 static double
-category_fill(const FrameColumn *column, const ParamValues *values, const uint32 *rows, size_t n)
+category_fill(const FrameColumn *column, const CleanRule *rule, const uint32 *rows, size_t n)
 {
 	uint64	   *counts;
 	uint32		mode = 0;
 	/* levels that were put together are no level */
 	uint32		own = column->pooled ? column->ncategories - 1 : column->ncategories;
 
-	if (impute_method(values) == IMPUTE_CONSTANT)
+	if (rule->impute == IMPUTE_CONSTANT)
 	{
 		for (uint32 c = 0; c < own; c++)
-			if (strcmp(column->categories[c], values->value[PARAM_IMPUTE_VALUE].word) == 0)
+			if (strcmp(column->categories[c], rule->constant) == 0)
 				return c;
 		return NAN;
 	}
@@ -244,13 +265,10 @@ learn_scale(const NumberFit *fit, ModelTreatment *treatment)
 	}
 }
 
-/* Learn the treatment of a column from rows. */
-static void
-learn_treatment(const ParamValues *values, const uint32 *rows, size_t n, CleanedColumn *cleaned)
+void
+clean_learn(const CleanRule *rule, const FrameColumn *column, const uint32 *rows, size_t n,
+			ModelTreatment *treatment)
 {
-	const FrameColumn *column = cleaned->column;
-	ModelTreatment *treatment = &cleaned->treatment;
-	ModelImpute method = impute_method(values);
 	double		fill = NAN;
 
 	*treatment = MODEL_UNTREATED;
@@ -258,31 +276,24 @@ learn_treatment(const ParamValues *values, const uint32 *rows, size_t n, Cleaned
 	{
 		NumberFit  *fit = fit_values(column->values, rows, n);
 
-		if (outlier_rule(values) == OUTLIERS_CLIP)
+		if (rule->clip && clean_fences(fit, rule->iqr_factor, &treatment->low, &treatment->high) != NULL)
 		{
-			cleaned->outliers = 0;
-			if (fences(fit, values->value[PARAM_IQR_FACTOR].number, &treatment->low, &treatment->high) != NULL)
-			{
-				treatment->low = -INFINITY;
-				treatment->high = INFINITY;
-			}
-			for (size_t i = 0; i < n; i++)
-				cleaned->outliers += column->values[rows[i]] < treatment->low || column->values[rows[i]] > treatment->high;
+			treatment->low = -INFINITY;
+			treatment->high = INFINITY;
 		}
-		if (method != IMPUTE_NONE)
-			fill = number_fill(column, fit, values, rows, n);
-		treatment->scale = scale_method(values);
+		if (rule->impute != IMPUTE_NONE)
+			fill = number_fill(column, fit, rule, rows, n);
+		treatment->scale = rule->scale;
 		learn_scale(fit, treatment);
 	}
-	else if (method != IMPUTE_NONE)
-		fill = column->type.kind == COLUMN_CATEGORY ? category_fill(column, values, rows, n)
-			: date_fill(column, values, rows, n);
+	else if (rule->impute != IMPUTE_NONE)
+		fill = column->type.kind == COLUMN_CATEGORY ? category_fill(column, rule, rows, n)
+			: date_fill(column, rule, rows, n);
 	if (isfinite(fill))
 	{
-		treatment->impute = method;
+		treatment->impute = rule->impute;
 		treatment->fill = fill;
 	}
-	cleaned->filled = treatment->impute == IMPUTE_NONE ? 0 : column->missing;
 }
 
 /* ---- treated values for the learner ------------------------------------------------------- */
@@ -350,12 +361,12 @@ treat_categories(const Frame *frame, CleanedColumn *cleaned, TrainFeatures *set)
 
 /* Does the learner need other values of this column than the frame has? */
 static bool
-needs_copy(const ParamValues *values, const FrameColumn *column)
+needs_copy(const CleanRule *rule, const FrameColumn *column)
 {
-	bool		filled = column->missing > 0 && impute_method(values) != IMPUTE_NONE;
+	bool		filled = column->missing > 0 && rule->impute != IMPUTE_NONE;
 
 	if (column->type.kind == COLUMN_NUMBER)
-		return filled || scale_method(values) != SCALE_NONE || outlier_rule(values) == OUTLIERS_CLIP;
+		return filled || rule->scale != SCALE_NONE || rule->clip;
 	return filled && column->type.kind == COLUMN_CATEGORY;
 }
 
@@ -365,11 +376,12 @@ void
 clean_begin(Training *t)
 {
 	const ParamValues *values = &t->values;
+	CleanRule	rule = training_rule(values);
 	Cleaning   *cleaning = &t->cleaning;
 	size_t		need = 0;
 	uint32		source = 0;
 
-	if (values->value[PARAM_IMPUTE_VALUE].given != (impute_method(values) == IMPUTE_CONSTANT))
+	if (values->value[PARAM_IMPUTE_VALUE].given != (rule.impute == IMPUTE_CONSTANT))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 values->value[PARAM_IMPUTE_VALUE].given ?
@@ -377,7 +389,7 @@ clean_begin(Training *t)
 				 errmsg("impute => 'constant' needs the parameter \"impute_value\""),
 				 errhint("Such as impute => 'constant', impute_value => '0'.")));
 	cleaning->inner_with = cleaning->inner_without = NAN;
-	cleaning->wanted = impute_method(values) != IMPUTE_NONE || scale_method(values) != SCALE_NONE ||
+	cleaning->wanted = rule.impute != IMPUTE_NONE || rule.scale != SCALE_NONE ||
 		outlier_rule(values) != OUTLIERS_KEEP;
 	if (!cleaning->wanted)
 		return;
@@ -390,7 +402,7 @@ clean_begin(Training *t)
 			continue;
 		cleaning->columns[cleaning->ncolumns].column = column;
 		cleaning->columns[cleaning->ncolumns++].source = source++;
-		if (needs_copy(values, column))
+		if (needs_copy(&rule, column))
 			need += mul_size(t->frame->nrows, column->type.kind == COLUMN_CATEGORY ? sizeof(uint32) : sizeof(double));
 	}
 	training_check_memory(need, "impute, outliers and scale need",
@@ -400,7 +412,7 @@ clean_begin(Training *t)
 	{
 		CleanedColumn *cleaned = &cleaning->columns[i];
 
-		if (!needs_copy(values, cleaned->column))
+		if (!needs_copy(&rule, cleaned->column))
 			continue;
 		if (cleaned->column->type.kind == COLUMN_CATEGORY)
 			cleaned->codes = palloc_rows(t->frame->nrows, sizeof(uint32));
@@ -427,6 +439,7 @@ void
 clean_fit(Training *t, const uint32 *rows, size_t n)
 {
 	Cleaning   *cleaning = &t->cleaning;
+	CleanRule	rule = training_rule(&t->values);
 
 	for (int i = 0; i < cleaning->ncolumns; i++)
 	{
@@ -434,7 +447,12 @@ clean_fit(Training *t, const uint32 *rows, size_t n)
 		ModelColumn *source = &t->set.sources[cleaned->source];
 		const ModelTreatment untreated = MODEL_UNTREATED;
 
-		learn_treatment(&t->values, rows, n, cleaned);
+		clean_learn(&rule, cleaned->column, rows, n, &cleaned->treatment);
+		cleaned->filled = cleaned->treatment.impute == IMPUTE_NONE ? 0 : cleaned->column->missing;
+		cleaned->outliers = 0;
+		for (size_t k = 0; rule.clip && cleaned->column->type.kind == COLUMN_NUMBER && k < n; k++)
+			cleaned->outliers += cleaned->column->values[rows[k]] < cleaned->treatment.low ||
+				cleaned->column->values[rows[k]] > cleaned->treatment.high;
 		source->treatment = memcmp(&cleaned->treatment, &untreated, sizeof(untreated)) == 0 ? NULL
 			: &cleaned->treatment;
 		if (cleaned->values)
@@ -442,10 +460,10 @@ clean_fit(Training *t, const uint32 *rows, size_t n)
 		else if (cleaned->codes)
 			treat_categories(t->frame, cleaned, &t->set);
 		else if (cleaned->column->type.kind >= COLUMN_DATE && cleaned->column->missing > 0 &&
-				 impute_method(&t->values) != IMPUTE_NONE)
+				 rule.impute != IMPUTE_NONE)
 			treat_dates(t->frame, cleaned, &t->set);
 	}
-	if (impute_method(&t->values) == IMPUTE_CONSTANT)
+	if (rule.impute == IMPUTE_CONSTANT)
 		check_constant(t);
 }
 
@@ -507,7 +525,7 @@ find_outliers(const Training *t, const uint32 *rows, size_t n, double most, Outl
 			continue;
 		fit = fit_values(column->values, rows, n);
 		fence->column = column;
-		fence->no_fences = fences(fit, t->values.value[PARAM_IQR_FACTOR].number, &fence->low, &fence->high);
+		fence->no_fences = clean_fences(fit, t->values.value[PARAM_IQR_FACTOR].number, &fence->low, &fence->high);
 		for (size_t i = 0; i < n; i++)
 			fence->outliers += beyond(fence, rows[i]);
 		fence->judged = fence->outliers > 0 && fence->no_fences == NULL;
@@ -648,7 +666,7 @@ clean_outlier_note(const Training *t)
 char *
 clean_scale_note(const Training *t)
 {
-	return scale_method(&t->values) == SCALE_NONE ? NULL :
+	return !t->values.value[PARAM_SCALE].given ? NULL :
 		pstrdup("numbers were scaled, which trees do not need: they split them by their order alone");
 }
 

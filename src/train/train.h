@@ -17,6 +17,7 @@
 
 #include "data/frame.h"
 #include "features/feature.h"
+#include "features/fit.h"
 #include "learn/learn.h"
 #include "model/model.h"
 #include "train/params.h"
@@ -96,6 +97,27 @@ extern void encode_fit(const Frame *frame, const Target *target, const ParamValu
 					   const uint32 *rows, size_t n, TrainFeatures *set);
 
 /* ---- clean.c: what is done to columns and rows before a fit ------------------- */
+
+/* What is wanted of a column. */
+typedef struct CleanRule
+{
+	ModelImpute impute;
+	const char *constant;		/* IMPUTE_CONSTANT: as text */
+	bool		clip;
+	double		iqr_factor;
+	ModelScale	scale;
+} CleanRule;
+
+/* A word as what it stands for; NULL, and what is none of them: none. */
+extern ModelImpute clean_impute(const char *word);
+extern ModelScale clean_scale(const char *word);
+
+/* The ends beyond which a number is an outlier by the rule alone; why it is not to be followed, or NULL. */
+extern const char *clean_fences(const NumberFit *fit, double iqr_factor, double *low, double *high);
+
+/* Learn the treatment of a column from rows[0 .. n). */
+extern void clean_learn(const CleanRule *rule, const FrameColumn *column, const uint32 *rows, size_t n,
+						ModelTreatment *treatment);
 
 /* A feature's column, and what is done to its values. */
 typedef struct CleanedColumn
