@@ -28,7 +28,8 @@ typedef struct Guess
 				fraction,		/* a decimal point */
 				exponent,
 				special,		/* NaN or Infinity */
-				far;			/* plain digits out of a double's range */
+				far,			/* plain digits out of a double's range */
+				large;			/* a document that jsonb takes long for */
 	int			scale;			/* most digits behind the point */
 	int			digits;			/* most significant digits */
 	uint64		values;			/* that were looked at */

@@ -24,6 +24,7 @@
 
 #include "data/arguments.h"
 #include "data/load.h"
+#include "data/words.h"
 #include "model/table.h"
 
 #define NOTED_VALUES		10	/* a column that became text after as many others gets a note */
@@ -150,9 +151,9 @@ note_types(Load *load)
 					  column->name, guess->value, load->unit, (unsigned long long) guess->place,
 					  guess->other_order);
 		else if (guess->before != NULL && guess->values >= NOTED_VALUES)
-			load_note(load, "column \"%s\" is text because of \"%s\" in %s %llu: the %llu values before it are %s",
+			load_note(load, "column \"%s\" is text because of \"%s\" in %s %llu: the %s values before it are %s",
 					  column->name, guess->value, load->unit, (unsigned long long) guess->place,
-					  (unsigned long long) guess->values, guess->before);
+					  words_count(guess->values), guess->before);
 	}
 	if (load->spool.rows == 0)
 		load_note(load, "there are no rows, so every column without a given type is text");
@@ -171,7 +172,7 @@ column_type(const LoadColumn *column)
 		return column->given_type;
 	type = guess_type(&column->guess);
 	/* the others are words of the grammar */
-	return strcmp(type, "text") == 0 || strcmp(type, "date") == 0 || strcmp(type, "jsonb") == 0 ?
+	return strcmp(type, "text") == 0 || strcmp(type, "date") == 0 || strncmp(type, "json", 4) == 0 ?
 		psprintf("pg_catalog.%s", type) : type;
 }
 
@@ -198,7 +199,10 @@ create_table(Load *load)
 	pfree(sql.data);
 	load->relid = get_relname_relid(load->table, load->namespace);
 	if (!OidIsValid(load->relid))
-		elog(ERROR, "table \"%s\" was not created", load->table);
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table \"%s\" was not created", load->table),
+				 errdetail("An event trigger has dropped or renamed it.")));
 }
 
 /* ---- the report ------------------------------------------------------------------------ */
@@ -214,8 +218,14 @@ report_columns(const Load *load)
 	for (int i = 0; i < load->ncolumns; i++)
 	{
 		AttrNumber	number = get_attnum(load->relid, load->columns[i].name);
-		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), number - 1);
+		Form_pg_attribute attribute;
 
+		/* an event trigger may have done anything to a new table */
+		if (number <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("column \"%s\" of table \"%s\" is gone", load->columns[i].name, load->table)));
+		attribute = TupleDescAttr(RelationGetDescr(relation), number - 1);
 		columns[i] = CStringGetTextDatum(psprintf("%s %s", quote_identifier(NameStr(attribute->attname)),
 												  format_type_with_typemod(attribute->atttypid, attribute->atttypmod)));
 	}
@@ -240,10 +250,10 @@ tell(const Load *load, bool created, uint64 rows, int refused)
 						 note[strlen(note) - 1] == '?' ? "" : ".");
 	}
 	ereport(NOTICE,
-			(errmsg(created ? "%s: %llu %s loaded into a new table of %d %s%s" : "%s: %llu %s added, %d %s from the source%s",
-					load->table, (unsigned long long) rows, rows == 1 ? "row" : "rows", load->ncolumns,
+			(errmsg(created ? "%s: %s %s loaded into a new table of %s %s%s" : "%s: %s %s added, %s %s from the source%s",
+					load->table, words_count(rows), rows == 1 ? "row" : "rows", words_count(load->ncolumns),
 					load->ncolumns == 1 ? "column" : "columns",
-					refused == 0 ? "" : psprintf("; %d %s%s refused", refused, load->unit, refused == 1 ? "" : "s")),
+					refused == 0 ? "" : psprintf("; %s %s%s refused", words_count(refused), load->unit, refused == 1 ? "" : "s")),
 			 notes.len > 0 ? errdetail("%s", notes.data) : 0,
 			 refused > 0 ? errhint("SELECT * FROM echolon.load_errors shows what was refused.") : 0));
 }

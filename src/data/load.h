@@ -33,7 +33,7 @@
 #include "data/guess.h"
 
 /* A line or an object that needs more memory than this is refused as such: a quote that never closes. */
-#define LOAD_RECORD_MAX		((size_t) 256 * 1024 * 1024)
+#define LOAD_RECORD_MAX		((size_t) 128 * 1024 * 1024)
 
 /* ---- the bytes ----------------------------------------------------------------- */
 

@@ -32,6 +32,7 @@
 #define DOUBLE_RANGE		290 /* places from the point in which every number is a double */
 #define NUMBER_LENGTH		1000	/* longer digits are no quantity */
 #define EXPONENT_DIGITS		4
+#define JSONB_LENGTH		(4 * 1024 * 1024)	/* a longer document takes jsonb seconds in which no cancel is answered */
 #define DATE_LENGTH			64	/* longer texts are not asked of the parser of dates */
 
 /* One number as it is written. */
@@ -432,6 +433,7 @@ guess_among(Guess *guess, uint8 kinds, const char *value, size_t length, uint64 
 	if (guess->kinds == GUESS_TEXT)
 		return;
 	kinds &= guess->kinds;
+	guess->large |= fit != 0 && length > JSONB_LENGTH;
 	while (n > 0 && is_blank(*s))
 	{
 		s++;
@@ -485,5 +487,7 @@ guess_type(const Guess *guess)
 		return "timestamp without time zone";
 	if ((guess->kinds & GUESS_TIMESTAMPTZ) != 0)
 		return "timestamp with time zone";
-	return (guess->kinds & GUESS_BOOLEAN) != 0 ? "boolean" : "jsonb";
+	if ((guess->kinds & GUESS_BOOLEAN) != 0)
+		return "boolean";
+	return guess->large ? "json" : "jsonb";
 }

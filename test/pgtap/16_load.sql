@@ -192,6 +192,7 @@ SELECT is((SELECT rows_loaded FROM echolon_load_json('target', content => E'{"b"
 SELECT is((SELECT count(*) FROM target WHERE a IS NULL), 3::bigint, 'a name that appears somewhere is NULL where it is missing');
 SELECT is((SELECT rows_loaded FROM echolon_load_json('target', content => '[]')), 0::bigint, 'no object for an existing table');
 
+SELECT is((SELECT columns FROM echolon_load_json('large', content => '[{"a": [1], "b": [1]}, {"a": [' || repeat('1,', 2200000) || '1]}]')), '{"a json","b jsonb"}', 'large arrays are json, which is read faster');
 -- the parameters are where \df shows them, and misspelt words are errors
 SELECT matches(pg_temp.error_of($$SELECT echolon_load_csv('never', content => 'a', delimter => ';')$$), '42883', 'a misspelt parameter');
 SELECT matches(pg_temp.error_of($$SELECT echolon_load_csv('never', content => 'a', null_marks => '{a,NULL}')$$), '22004', 'a NULL among the marks');

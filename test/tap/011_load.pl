@@ -114,7 +114,7 @@ SKIP:
 	my ($blocks) = grep { /\d/ } split /\n/, `df -Pk $dir | tail -1 | awk '{print \$4}'`;
 	skip 'less than 4 GB free', 2 if $blocks < 4 * 1024 * 1024;
 	my $gigabyte = file('gigabyte.csv', sub { my ($h) = @_; print $h "a,b\n1,"; print $h 'x' x 1048576 for 1 .. 1024; print $h "\n2,3\n" });
-	fails($node, 'postgres', "SELECT echolon_load_csv('bad', '$gigabyte')", qr/the record that begins in line 2 is longer than 256 MB/, 'a field of 1 GB');
+	fails($node, 'postgres', "SELECT echolon_load_csv('bad', '$gigabyte')", qr/the record that begins in line 2 is longer than 128 MB/, 'a field of 1 GB');
 	my ($out, $err);
 	$node->psql('postgres', "SELECT echolon_load_json('bad', '$gigabyte', max_errors => 5)", stderr => \$err);
 	like($err, qr/there is no object|not an object|longer than/, 'nor is it JSON');
