@@ -42,6 +42,7 @@ SELECT columns FROM echolon_load_csv('dates', content => E'd,e,f\n31/12/2024,31.
 SELECT * FROM dates;
 SET datestyle = 'ISO, MDY';
 SELECT notes FROM echolon_load_csv('semicolons', content => E'a;b\n1;2\n');
+SELECT notes FROM echolon_load_csv('no_json', content => E'{"a": 1}\n');
 SELECT columns FROM echolon_load_csv('semicolons2', content => E'a;b\n1;2\n', delimiter => ';');
 SELECT columns FROM echolon_load_csv('tabs', content => E'a\tb\n1\t2\n', delimiter => '\t');
 SELECT columns FROM echolon_load_csv('marks', content => E'a,b\n1,NA\nNULL,2\n"","x"\n', null_marks => '{"",NA,NULL}');

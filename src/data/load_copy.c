@@ -33,7 +33,7 @@
 
 #include "data/load.h"
 
-#define CHUNK_ROWS			1000
+#define CHUNK_ROWS			10000	/* in a subtransaction; after an error at most as many are copied again */
 
 /* What the callback hands out; the callback has no argument. */
 typedef struct Feed

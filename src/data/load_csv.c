@@ -124,7 +124,9 @@ make_columns(Load *load, const CsvOptions *options, char **fields, int n)
 	for (int i = 0; i < n; i++)
 		if (OidIsValid(load->relid) || load->columns[i].given_type != NULL)
 			load->columns[i].guess.kinds = GUESS_TEXT;
-	if (n == 1 && options->header && fields[0] != NULL)
+	if (fields[0] != NULL && (fields[0][0] == '{' || fields[0][0] == '['))
+		load_note(load, "the first line begins as JSON does: is echolon_load_json meant?");
+	else if (n == 1 && options->header && fields[0] != NULL)
 	{
 		char		other = options->delimiter[0] == ';' ? ',' : ';';
 

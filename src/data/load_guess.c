@@ -281,16 +281,18 @@ scan_iso(const char *s, size_t length)
 }
 
 /*
- * Is a text so much like a date that PostgreSQL's parser may be asked?  It takes a lot for a date:
- * now, 1.2.3, 1999-123.  Asked for are three groups of letters or digits with a year of four
- * digits among them, or 12/31/24.
+ * Is a text so much like a date that PostgreSQL's parser may be asked?  It takes a lot for a date: now, 1.2.3,
+ * 1999-123.  Asked for are three groups of letters or digits with a year of four digits among
+ * them, or 12/31/24, 31.12.24, 31-12-24, 5-Jan-24.
  */
 static bool
 like_date(const char *s, size_t length)
 {
 	int			groups = 0,
-				run = 0,
-				slashes = 0;
+				words = 0,
+				pairs = 0,
+				slashes = 0,
+				run = 0;
 	bool		year = false,
 				digits_only = true;
 
@@ -304,10 +306,8 @@ like_date(const char *s, size_t length)
 
 		if (digit || letter)
 		{
-			if (run == 0)
-				digits_only = true;
+			digits_only = digit && (run == 0 || digits_only);
 			run++;
-			digits_only &= digit;
 		}
 		else
 		{
@@ -316,13 +316,15 @@ like_date(const char *s, size_t length)
 			if (run > 0)
 			{
 				groups++;
+				words += !digits_only;
+				pairs += digits_only && run == 2;
 				year |= digits_only && run == 4;
 			}
 			slashes += c == '/';
 			run = 0;
 		}
 	}
-	return groups >= 3 && (year || slashes == 2);
+	return groups >= 3 && (year || slashes == 2 || (groups == 3 && (pairs == 3 || (words == 1 && pairs > 0))));
 }
 
 /* Is a text a date to PostgreSQL in this session?  zone: may it have an offset?  Sets whether a time is in it. */

@@ -32,7 +32,7 @@ load_source_empty(const LoadSource *source)
 			 errmsg("content is empty")));
 }
 
-/* Look for a byte order mark, and leave what is none. */
+/* Look for a byte order mark, and leave what is none; raise for what is no text. */
 static void
 skip_mark(LoadSource *source)
 {
@@ -54,6 +54,13 @@ skip_mark(LoadSource *source)
 				 errmsg("file \"%s\" is in UTF-16 or UTF-32", source->name),
 				 errdetail("It begins with a byte order mark of that encoding, which PostgreSQL does not read."),
 				 errhint("Convert it first: iconv -f UTF-16 -t UTF-8.")));
+	if (source->is_file && n == 4 && (memcmp(mark, "\x1f\x8b", 2) == 0 || memcmp(mark, "PK\003\004", 4) == 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 mark[0] == 'P' ? errmsg("file \"%s\" is an archive or a spreadsheet", source->name) :
+				 errmsg("file \"%s\" is compressed", source->name),
+				 mark[0] == 'P' ? errhint("Unpack it, or save the spreadsheet as CSV.") :
+				 errhint("Unpack it first: gunzip.")));
 	source->utf8 = n >= 3 && mark[0] == 0xef && mark[1] == 0xbb && mark[2] == 0xbf &&
 		(source->is_file || GetDatabaseEncoding() == PG_UTF8);
 	source->nahead = source->utf8 ? n - 3 : n;

@@ -93,6 +93,8 @@ SKIP:
 fails($node, 'postgres', "SELECT echolon_load_csv('bad', '" . file('empty.csv', '') . "')", qr/file ".*empty.csv" is empty/, 'an empty file');
 fails($node, 'postgres', "SELECT echolon_load_csv('bad', '" . file('mark.csv', "\xEF\xBB\xBF") . "')", qr/is empty/, 'nothing but a byte order mark');
 fails($node, 'postgres', "SELECT echolon_load_csv('bad', '" . file('utf16.csv', "\xFF\xFEa\0\n\0") . "')", qr/UTF-16/, 'UTF-16');
+fails($node, 'postgres', "SELECT echolon_load_csv('bad', '" . file('packed.csv.gz', "\x1F\x8B\x08\0abc") . "')", qr/is compressed/, 'gzip');
+fails($node, 'postgres', "SELECT echolon_load_json('bad', '" . file('sheet.xlsx', "PK\x03\x04abc") . "')", qr/an archive or a spreadsheet/, 'a spreadsheet');
 fails($node, 'postgres', "SELECT echolon_load_csv('bad', '" . file('nul.csv', "a,b\n1,x\0y\n") . "')", qr/invalid byte sequence for encoding "UTF8": 0x00/, 'a NUL byte');
 my $latin = file('latin.csv', "id,city\n1,Malm\xF6\n2,K\xF8ge\n");
 fails($node, 'postgres', "SET client_encoding = 'UTF8'; SELECT echolon_load_csv('bad', '$latin')",
