@@ -345,7 +345,13 @@ decode(const char *s, bool zone, bool *has_time)
 		return false;
 	*has_time = false;
 	for (int i = 0; i < n; i++)
+	{
 		*has_time |= types[i] == DTK_TIME;
+
+		/* Before 16 the parser raises where what it takes for the name of a zone is none. */
+		if (zone && i > 0 && types[i] == DTK_DATE && !is_digit(fields[i][0]) && pg_tzset(fields[i]) == NULL)
+			return false;
+	}
 	if (decode_datetime_compat(fields, types, n, &kind, &tm, &fraction, zone ? &offset : NULL) != 0 ||
 		kind != DTK_DATE)
 		return false;
