@@ -204,6 +204,10 @@ extern uint64 load_copy(Load *load);
 extern void load_refuse(Load *load, uint64 place, const char *column, const char *value, size_t length,
 						int code, const char *message, const char *hint);
 
+/* For messages: where an error is, as a sentence (column and value may be NULL); what can be done about bad lines. */
+extern char *load_where(const Load *load, uint64 place, const char *column, const char *value, size_t length);
+extern char *load_advice(const Load *load);
+
 /* Store what was refused. */
 extern void load_store_errors(Load *load);
 

@@ -192,24 +192,16 @@ about_row(int sqlerrcode)
 static void
 explain_error(const Load *load, const CopyFromState cstate, ErrorData *error)
 {
-	StringInfoData detail;
+	const char *column = cstate->cur_attname;
+	const char *value = column != NULL ? cstate->cur_attval : NULL;
+	char	   *where;
 
 	if (!about_row(error->sqlerrcode) || cstate->cur_lineno == 0)
 		return;
-	initStringInfo(&detail);
-	if (error->detail != NULL)
-		appendStringInfo(&detail, "%s ", error->detail);
-	appendStringInfo(&detail, "%c%s %llu", pg_toupper((unsigned char) load->unit[0]), load->unit + 1,
-					 (unsigned long long) cstate->cur_lineno);
-	if (cstate->cur_attname != NULL)
-		appendStringInfo(&detail, ", column \"%s\"", cstate->cur_attname);
-	if (cstate->cur_attname != NULL && cstate->cur_attval != NULL)
-		appendStringInfo(&detail, ": \"%s\"", load_excerpt(cstate->cur_attval, strlen(cstate->cur_attval), 200));
-	appendStringInfoChar(&detail, '.');
-	error->detail = detail.data;
+	where = load_where(load, cstate->cur_lineno, column, value, value != NULL ? strlen(value) : 0);
+	error->detail = error->detail != NULL ? psprintf("%s %s", error->detail, where) : where;
 	if (error->hint == NULL)
-		error->hint = psprintf("Nothing was loaded; max_errors => %d would load the good %ss and keep bad ones in echolon.load_errors.",
-							   100, load->unit);
+		error->hint = load_advice(load);
 }
 
 /* COPY what feed has; an error is passed on with more in it, or as it is where raw is set. */
@@ -292,16 +284,17 @@ try_chunk(Feed *feed, Relation relation, ParseState *target, List *columns, uint
 		MemoryContextSwitchTo(old);
 		error = CopyErrorData();
 		failed = cstate != NULL && about_row(error->sqlerrcode) ? row_of_place(feed, cstate->cur_lineno) : -1;
-		/* a foreign key, say, which is checked for all rows at once; or a cancel */
-		if (failed < 0)
-			PG_RE_THROW();
+		column = cstate == NULL || cstate->cur_attname == NULL ? error->column_name : pstrdup(cstate->cur_attname);
+		value = cstate == NULL || cstate->cur_attname == NULL || cstate->cur_attval == NULL ? error->detail :
+			load_excerpt(cstate->cur_attval, strlen(cstate->cur_attval), 2000);
 		FlushErrorState();
-		column = cstate->cur_attname != NULL ? pstrdup(cstate->cur_attname) : error->column_name;
-		value = cstate->cur_attname != NULL && cstate->cur_attval != NULL ?
-			load_excerpt(cstate->cur_attval, strlen(cstate->cur_attval), 2000) : error->detail;
+		/* whoever catches what is passed on expects to be in his own subtransaction */
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(old);
 		CurrentResourceOwner = owner;
+		/* a foreign key, say, which is checked for all rows at once; or a cancel */
+		if (failed < 0)
+			ReThrowError(error);
 		load_refuse(feed->load, feed->places[failed - feed->first], column, value,
 					value == NULL ? 0 : strlen(value), error->sqlerrcode, error->message, NULL);
 	}

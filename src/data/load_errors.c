@@ -38,6 +38,30 @@ load_excerpt(const char *value, size_t length, size_t n)
 	return psprintf("%.*s...", kept, value);
 }
 
+char *
+load_where(const Load *load, uint64 place, const char *column, const char *value, size_t length)
+{
+	StringInfoData where;
+
+	initStringInfo(&where);
+	appendStringInfo(&where, "%c%s %llu", pg_toupper((unsigned char) load->unit[0]), load->unit + 1,
+					 (unsigned long long) place);
+	if (column != NULL)
+		appendStringInfo(&where, ", column \"%s\"", column);
+	if (value != NULL)
+		appendStringInfo(&where, column != NULL ? ": \"%s\"" : ": %s", load_excerpt(value, length, DETAIL_BYTES));
+	if (where.data[where.len - 1] != '.')
+		appendStringInfoChar(&where, '.');
+	return where.data;
+}
+
+char *
+load_advice(const Load *load)
+{
+	return psprintf("Nothing was loaded; max_errors => %lld would load the good %ss and keep bad ones in echolon.load_errors.",
+					(long long) Max(load->max_errors * 10, 100), load->unit);
+}
+
 /* Keep a line that is allowed to be bad. */
 static void
 keep_error(Load *load, uint64 place, const char *column, const char *value, size_t length,
@@ -64,31 +88,17 @@ void
 load_refuse(Load *load, uint64 place, const char *column, const char *value, size_t length,
 			int code, const char *message, const char *hint)
 {
-	StringInfoData detail;
-
 	if (list_length(load->errors) < load->max_errors)
 	{
 		keep_error(load, place, column, value, length, message);
 		return;
 	}
-	initStringInfo(&detail);
-	appendStringInfo(&detail, "%s %llu", load->unit, (unsigned long long) place);
-	if (column != NULL)
-		appendStringInfo(&detail, ", column \"%s\"", column);
-	if (value != NULL)
-		appendStringInfo(&detail, column != NULL ? ": \"%s\"" : ": %s", load_excerpt(value, length, DETAIL_BYTES));
-	if (detail.data[detail.len - 1] != '.')
-		appendStringInfoChar(&detail, '.');
-	detail.data[0] = pg_toupper((unsigned char) detail.data[0]);
-	if (load->max_errors > 0)
-		appendStringInfo(&detail, " It is one more than max_errors allows.");
 	ereport(ERROR,
 			(errcode(code),
 			 errmsg("%s", message),
-			 errdetail("%s", detail.data),
-			 errhint("%s%sNothing was loaded; max_errors => %lld would load the good %ss and keep bad ones in echolon.load_errors.",
-					 hint == NULL ? "" : hint, hint == NULL ? "" : " ",
-					 (long long) Max(load->max_errors * 10, 100), load->unit)));
+			 errdetail("%s%s", load_where(load, place, column, value, length),
+					   load->max_errors > 0 ? " It is one more than max_errors allows." : ""),
+			 errhint("%s%s%s", hint == NULL ? "" : hint, hint == NULL ? "" : " ", load_advice(load))));
 }
 
 /* ---- the store --------------------------------------------------------------------- */

@@ -133,6 +133,34 @@ SELECT is((SELECT string_agg(note, ', ' ORDER BY note) FROM log), 'saw 1, saw 4'
 SELECT is((SELECT message FROM echolon.load_errors WHERE table_name = 'public.watched'), 'not two', 'its exception is kept');
 SELECT matches(pg_temp.error_of($$SELECT echolon_load_csv('watched', content => E'id,v\n1,a\n2,b\n')$$), '^P0001 not two \| Line 3\.', 'or raised, with the line');
 
+CREATE TABLE after_it (id int);
+CREATE FUNCTION pg_temp.refuse_two() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.id = 2 THEN RAISE EXCEPTION 'no two here'; END IF; RETURN NULL; END $$;
+CREATE TRIGGER after_it AFTER INSERT ON after_it FOR EACH ROW EXECUTE FUNCTION pg_temp.refuse_two();
+SELECT is(pg_temp.error_of($$SELECT echolon_load_csv('after_it', content => E'id\n1\n2\n3\n', max_errors => 5)$$), 'P0001 no two here', 'what shows after the rows ends the load');
+SELECT is((SELECT count(*) FROM after_it), 0::bigint, 'nothing is there');
+
+-- an error that is passed on leaves whoever catches it in his own subtransaction, whose work is undone and no more
+CREATE FUNCTION pg_temp.caught() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	said text := '';
+BEGIN
+	INSERT INTO log VALUES ('before');
+	FOR i IN 1..3 LOOP
+		BEGIN
+			INSERT INTO log VALUES ('undone');
+			PERFORM echolon_load_csv('after_it', content => E'id\n1\n2\n', max_errors => 5);
+		EXCEPTION WHEN raise_exception THEN
+			said := said || SQLERRM || '; ';
+		END;
+		INSERT INTO log VALUES ('between');
+	END LOOP;
+	RETURN said;
+END
+$$;
+TRUNCATE log;
+SELECT is(pg_temp.caught(), 'no two here; no two here; no two here; ', 'an error that is caught again and again');
+SELECT is((SELECT string_agg(note, ' ' ORDER BY ctid) FROM log), 'before between between between', 'undoes what it should');
+
 -- ---- one transaction: what fails leaves nothing, what is rolled back neither
 SELECT matches(pg_temp.error_of($$SELECT echolon_load_csv('never', content => E'a\n1\nx\n', column_types => '{"a": "int"}')$$), '22P02', 'an error at the end');
 SELECT is(to_regclass('never'), NULL, 'leaves no table');
