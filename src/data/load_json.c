@@ -486,9 +486,9 @@ read_record(JsonReader *reader)
 			before = '"';
 			continue;
 		}
+		/* what is no object ends with the line, or where the next one begins */
 		if (depth == 0 && reader->record.len > 0 &&
-			(is_space(byte) ? (byte == '\n' || before == '}' || before == ']') :
-			 (reader->array && (byte == ',' || byte == ']')) || before == '}' || before == ']'))
+			(reader->array ? byte == ',' || byte == ']' : byte == '\n'))
 			break;
 		if (byte == '{' && depth > 0 && !reader->array && reader->record.data[reader->record.len - 1] == '\n' &&
 			before != ':' && before != ',' && before != '[')

@@ -70,6 +70,8 @@ is( $node->safe_psql('postgres', qq(
 	RESET ROLE; SET ROLE analyst;
 	SELECT count(*) FROM echolon.load_errors)),
 	"2\n1\n1\n0\n1", 'with the rights it works, and refused lines are seen by who loaded');
+is($node->safe_psql('postgres', "SET client_min_messages = warning; SET ROLE stranger; SELECT rows_loaded FROM echolon_load_csv('pg_temp.own', content => E'a\n1\n')"),
+	'1', 'who may make no other table may make a temporary one');
 for my $table ('load_store', 'load_error_store')
 {
 	fails($node, 'postgres', "SELECT * FROM echolon.$table", qr/permission denied for table $table/, "$table is private", user => 'analyst');
