@@ -134,4 +134,15 @@ typedef struct Frame
  */
 extern Frame *frame_read(const FrameSpec *spec);
 
+/* ---- duplicates.c ------------------------------------------------------------- */
+
+/* What a cell holds, for a comparison with other cells of its column, which is kept. */
+extern uint64 frame_cell(const FrameColumn *column, size_t row);
+
+/*
+ * How many rows are the same as another one before in all columns but keys[ncolumns].  Told by a hash of 64 bits; 0 where not all
+ * that rows differ by was kept, and of one column alone.
+ */
+extern int64 frame_duplicates(const Frame *frame, const bool *keys);
+
 #endif							/* ECHOLON_FRAME_H */

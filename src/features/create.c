@@ -268,11 +268,9 @@ note_repeated_dates(Creation *c)
 
 /* ---- the view ------------------------------------------------------------------------- */
 
-/* Where the view is to be, and its name there. */
-static void
-place_view(Creation *c)
+void
+feature_place_view(const char *name, Oid relid, const char *what, const char **schema, const char **view)
 {
-	const char *name = c->set->name;
 	RangeVar   *range;
 	Oid			namespace;
 
@@ -283,30 +281,30 @@ place_view(Creation *c)
 		if (strlen(name) >= NAMEDATALEN)
 			ereport(ERROR,
 					(errcode(ERRCODE_NAME_TOO_LONG),
-					 errmsg("the name of a feature set cannot be longer than %d bytes", NAMEDATALEN - 1),
+					 errmsg("the name of %s cannot be longer than %d bytes", what, NAMEDATALEN - 1),
 					 errdetail("It is the name of its view, and \"%s\" has %zu.", name, strlen(name))));
 		range = makeRangeVar(NULL, pstrdup(name), -1);
 	}
-	if (get_rel_persistence(c->set->relid) == RELPERSISTENCE_TEMP)
+	if (get_rel_persistence(relid) == RELPERSISTENCE_TEMP)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a feature set cannot be made of a temporary table"),
-				 errdetail("The set would outlive the table."),
+				 errmsg("%s cannot be made of a temporary table", what),
+				 errdetail("It would outlive the table."),
 				 errhint("Make an ordinary or an unlogged table.")));
 	namespace = RangeVarGetCreationNamespace(range);
 	if (isTempNamespace(namespace))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("the view of a feature set cannot be a temporary one"),
-				 errdetail("The set would outlive its view."),
+				 errmsg("the view of %s cannot be a temporary one", what),
+				 errdetail("What is stored of it would outlive the view."),
 				 errhint("Name a schema, as in public.%s, or set search_path to one.", quote_identifier(range->relname))));
-	c->schema = get_namespace_name(namespace);
-	c->view = range->relname;
-	if (OidIsValid(get_relname_relid(c->view, namespace)))
+	*schema = get_namespace_name(namespace);
+	*view = range->relname;
+	if (OidIsValid(get_relname_relid(*view, namespace)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_TABLE),
-				 errmsg("relation \"%s\" already exists in schema \"%s\"", c->view, c->schema),
-				 errhint("Give the feature set, which is the name of its view, another name.")));
+				 errmsg("relation \"%s\" already exists in schema \"%s\"", *view, *schema),
+				 errhint("Give %s, whose name is that of its view, another name.", what)));
 }
 
 /* "(city text, month date, …)": what a query gives, as a list of column definitions. */
@@ -517,7 +515,7 @@ echolon_create_features(PG_FUNCTION_ARGS)
 	feature_store_check_name(c.set->name);
 	relation_lock(c.set->relid);
 	c.set->relation = relation_name(c.set->relid);
-	place_view(&c);
+	feature_place_view(c.set->name, c.set->relid, "a feature set", &c.schema, &c.view);
 	creation_read_arguments(&c);
 	creation_read_columns(&c);
 	fit_rows(&c);

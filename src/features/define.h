@@ -87,6 +87,11 @@ extern List *feature_relation_key(Relation relation);
 /* Execute a utility statement as the caller. */
 extern void feature_execute(const char *sql);
 
+/*
+ * Where a view of this name is to be, and its name there; raises where there can be none.  what: "a feature set", for messages.
+ */
+extern void feature_place_view(const char *name, Oid relid, const char *what, const char **schema, const char **view);
+
 /* ---- view.c ---- */
 
 /* A column of the relation under its alias: s.city */

@@ -132,6 +132,10 @@ extern const FeatureParameter *feature_parameters(int *n);
 
 /* ---- store.c ---------------------------------------------------------------- */
 
+/* May the current user know of what is stored with this view?  InvalidOid: it is gone. */
+extern bool feature_may_use_view(Oid view);
+extern bool feature_owns_view(Oid view);
+
 /*
  * First lines of whatever writes: refuses read-only and parallel transactions and standbys, and a
  * name that is taken, is empty or too long.

@@ -53,18 +53,17 @@ may_select(Oid relid)
 		pg_attribute_aclcheck_all(relid, GetUserId(), ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK;
 }
 
-static bool
-owns(Oid relid)
+bool
+feature_owns_view(Oid relid)
 {
 	return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)) &&
 		relation_ownercheck_compat(relid, GetUserId());
 }
 
-/* May the current user know of a set with this view?  InvalidOid: it is gone. */
-static bool
-may_use(Oid view)
+bool
+feature_may_use_view(Oid view)
 {
-	return OidIsValid(view) ? may_select(view) || owns(view) : superuser();
+	return OidIsValid(view) ? may_select(view) || feature_owns_view(view) : superuser();
 }
 
 /* ---- reading -------------------------------------------------------------------- */
@@ -159,7 +158,7 @@ no_set(const char *name, Snapshot snapshot)
 	{
 		StoredSet  *found = lfirst(cell);
 
-		if (may_use(found->view))
+		if (feature_may_use_view(found->view))
 			names[n++] = found->name;
 	}
 	near = closest_name(name, names, n);
@@ -190,7 +189,7 @@ use_set(const char *name, Snapshot snapshot, bool definition, StoredSet *found)
 		no_set(name, snapshot);
 	if (!OidIsValid(found->view))
 		no_view(name);
-	if (!may_use(found->view))
+	if (!feature_may_use_view(found->view))
 		no_set(name, snapshot);
 }
 
@@ -256,14 +255,14 @@ check_free(const char *name)
 
 	if (find_set(name, snapshot, false, &found) && OidIsValid(found.view))
 	{
-		bool		visible = may_use(found.view);
+		bool		visible = feature_may_use_view(found.view);
 
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 visible ? errmsg("feature set \"%s\" exists already", name) :
 				 errmsg("a feature set named \"%s\" belongs to another role", name),
 				 visible ? errdetail("Its view is %s.", relation_name(found.view)) : 0,
-				 owns(found.view) ?
+				 feature_owns_view(found.view) ?
 				 errhint("Drop it with echolon_drop_features(%s), fit it again with echolon_refresh_features(%s), or give the new one another name.",
 						 quote_literal_cstr(name), quote_literal_cstr(name)) :
 				 errhint("Give the new one another name.")));
@@ -425,9 +424,9 @@ feature_set_lock(const char *name, const char *command)
 			no_set(name, snapshot);
 		if (!OidIsValid(stored.view) && !superuser())
 			no_view(name);
-		if (!may_use(stored.view))
+		if (!feature_may_use_view(stored.view))
 			no_set(name, snapshot);
-		if (OidIsValid(stored.view) && !owns(stored.view))
+		if (OidIsValid(stored.view) && !feature_owns_view(stored.view))
 			aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_VIEW, get_rel_name(stored.view));
 		UnregisterSnapshot(snapshot);
 		if (pass == 0)
@@ -517,7 +516,7 @@ echolon_stored_relation_name(PG_FUNCTION_ARGS)
 Datum
 echolon_may_use_features(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(may_use(argument_relation(fcinfo, 0, RELKIND_VIEW)));
+	PG_RETURN_BOOL(feature_may_use_view(argument_relation(fcinfo, 0, RELKIND_VIEW)));
 }
 
 /* echolon.feature_state(view, view_stamp, relation, relation_stamp text, columns text[]) returns text */

@@ -30,7 +30,6 @@
 #include "data/words.h"
 #include "features/fit.h"
 #include "learn/hash.h"
-#include "learn/sort.h"
 #include "train/train.h"
 
 #define FEWEST_ROWS		100		/* of a training */
@@ -527,22 +526,6 @@ check_spelling(Validation *v, int c)
 
 /* ---- rows, and columns beside each other -------------------------------------------------------- */
 
-/* What a cell holds, for a comparison with other cells of its column. */
-static inline uint64
-cell_bits(const FrameColumn *column, size_t row)
-{
-	double		value;
-	uint64		bits;
-
-	if (column->codes)
-		return column->codes[row];
-	value = column->values[row] + 0.0;	/* -0 is 0 */
-	if (isnan(value))
-		return PG_UINT64_MAX;
-	memcpy(&bits, &value, sizeof(bits));
-	return bits;
-}
-
 static bool
 has_cells(const FrameColumn *column)
 {
@@ -552,40 +535,9 @@ has_cells(const FrameColumn *column)
 static void
 check_duplicates(Validation *v)
 {
-	Frame	   *frame = v->frame;
-	uint64	   *hashes = palloc_rows(frame->nrows, sizeof(uint64));
-	uint64	   *other = palloc_rows(frame->nrows, sizeof(uint64));
-	uint64	   *sorted;
-	uint64		duplicates = 0;
-	int			used = 0;
+	int64		duplicates = frame_duplicates(v->frame, v->keys);
 
-	memset(hashes, 0, sizeof(uint64) * frame->nrows);
-	for (int c = 0; c < frame->ncolumns; c++)
-	{
-		const FrameColumn *column = &frame->columns[c];
-
-		if (v->keys[c])
-			continue;
-		/* what differs by texts that were not all kept is no duplicate */
-		if (column->pooled || (column->codes == NULL && column->type.kind == COLUMN_CATEGORY && column->missing < frame->nrows))
-			return;
-		if (!has_cells(column))
-			continue;
-		used++;
-		for (size_t i = 0; i < frame->nrows; i++)
-		{
-			if (i % 8192 == 0)
-				CHECK_FOR_INTERRUPTS();
-			hashes[i] = hash_pair(hashes[i], cell_bits(column, i));
-		}
-	}
-	sorted = frame->nrows == 0 ? hashes : (uint64 *) sort_keys(backend_env(), (uint64_t *) hashes, (uint64_t *) other, frame->nrows);
-	for (size_t i = 1; i < frame->nrows; i++)
-		duplicates += sorted[i] == sorted[i - 1];
-	pfree(hashes);
-	pfree(other);
-	/* a row of one column repeats by nature */
-	if (duplicates > 0 && used > 1)
+	if (duplicates > 0)
 		found(v, "duplicate_rows", SEVERITY_WARNING, -1, duplicates,
 			  psprintf("%s are the same as a row before in all columns but keys", of_rows(v, duplicates)),
 			  psprintf("SELECT * FROM echolon_preprocess(%s, %s, duplicates => 'drop');",
@@ -609,7 +561,7 @@ check_identical(Validation *v)
 		{
 			if (i % 8192 == 0)
 				CHECK_FOR_INTERRUPTS();
-			hashes[c] = hash_pair(hashes[c], cell_bits(column, i));
+			hashes[c] = hash_pair(hashes[c], frame_cell(column, i));
 		}
 		for (int b = 0; b < c; b++)
 		{

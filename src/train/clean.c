@@ -232,11 +232,19 @@ category_fill(const FrameColumn *column, const CleanRule *rule, const uint32 *ro
 	return mode;
 }
 
-/* Centre and width of a scale; a width of 0, of a constant, counts as 1. */
+/* Centre and width of a scale, of the values as they are clipped and filled; a width of 0, of a constant, counts as 1. */
 static void
-learn_scale(const NumberFit *fit, ModelTreatment *treatment)
+learn_scale(ModelScale scale, const FrameColumn *column, const uint32 *rows, size_t n, ModelTreatment *treatment)
 {
-	switch ((ModelScale) treatment->scale)
+	double	   *values = palloc_rows(n, sizeof(double));
+	NumberFit  *fit;
+
+	for (size_t i = 0; i < n; i++)
+		values[i] = model_treated(treatment, column->values[rows[i]]);
+	fit = fit_values(values, NULL, n);
+	pfree(values);
+	treatment->scale = scale;
+	switch (scale)
 	{
 		case SCALE_NONE:
 			return;
@@ -283,8 +291,6 @@ clean_learn(const CleanRule *rule, const FrameColumn *column, const uint32 *rows
 		}
 		if (rule->impute != IMPUTE_NONE)
 			fill = number_fill(column, fit, rule, rows, n);
-		treatment->scale = rule->scale;
-		learn_scale(fit, treatment);
 	}
 	else if (rule->impute != IMPUTE_NONE)
 		fill = column->type.kind == COLUMN_CATEGORY ? category_fill(column, rule, rows, n)
@@ -294,6 +300,8 @@ clean_learn(const CleanRule *rule, const FrameColumn *column, const uint32 *rows
 		treatment->impute = rule->impute;
 		treatment->fill = fill;
 	}
+	if (column->type.kind == COLUMN_NUMBER && rule->scale != SCALE_NONE)
+		learn_scale(rule->scale, column, rows, n, treatment);
 }
 
 /* ---- treated values for the learner ------------------------------------------------------- */

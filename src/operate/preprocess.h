@@ -1,0 +1,119 @@
+/*
+ * preprocess.h
+ *		A view of cleaned rows: what was asked for, what was fitted, where it is kept.
+ *
+ *		preprocess.c		arguments, fit, the SQL of the view
+ *		preprocess_store.c	stored, listed, refreshed, dropped; one row by what is stored
+ *		preprocess_cells.c	the functions that the view calls
+ */
+#ifndef ECHOLON_PREPROCESS_H
+#define ECHOLON_PREPROCESS_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+#include "train/train.h"
+
+typedef enum OutlierTreatment
+{
+	TREAT_KEEP,
+	TREAT_CLIP,
+	TREAT_REMOVE
+} OutlierTreatment;
+
+/* What was asked for: of all columns, or of one. */
+typedef struct PrepRule
+{
+	ModelImpute impute;
+	bool		forward;		/* impute => 'forward' */
+	const char *constant;
+	OutlierTreatment outliers;
+	double		iqr_factor;
+	ModelScale	scale;
+} PrepRule;
+
+typedef struct PrepArguments
+{
+	const char *target;			/* NULL: none, as the next ones */
+	List	   *exclude;
+	bool		drop_duplicates;
+	PrepRule	rule;
+	bool		indicators;
+	Jsonb	   *overrides;
+	const char *date_column;
+	List	   *group_by;
+	const char *split_by;
+	const char *split_groups;
+	double		test_fraction;
+	int64		seed;
+} PrepArguments;
+
+/* A column of the relation, in its order. */
+typedef struct PrepColumn
+{
+	char	   *name;
+	char	   *type_name;		/* qualified, with its modifier, for a cast */
+	Oid			typid;
+	ColumnType	type;			/* where usable */
+	bool		usable;
+	bool		untouched;		/* it is what others are treated by, or named in exclude */
+	bool		touched;		/* the view shows another value than the relation */
+	PrepRule	rule;
+	ModelTreatment treatment;
+	char	   *fill;			/* what fills it, as text of its type; NULL: nothing */
+	bool		remove;			/* rows beyond low and high are left out */
+	double		low,
+				high;
+	int64		missing,		/* values of all rows at the fit */
+				outliers;
+	const char *note;			/* why something was not done; NULL */
+} PrepColumn;
+
+typedef struct Preprocessing
+{
+	char	   *name;
+	Oid			relid;
+	char	   *relation;		/* schema.name */
+	Oid			view;
+	PrepArguments arguments;
+	int			ncolumns;
+	PrepColumn *columns;
+	List	   *key;			/* of char *: what tells rows apart; NIL */
+	int64		rows,			/* read */
+				fitted,			/* learned from */
+				duplicates;
+	List	   *notes;			/* of char * */
+} Preprocessing;
+
+/* ---- preprocess.c ---- */
+
+/* Read the relation and learn what the arguments ask for. */
+extern void preprocess_fit(Preprocessing *p);
+
+/* "SELECT … FROM …" */
+extern char *preprocess_sql(const Preprocessing *p);
+
+/* The name of a column's indicator; NULL: it has none. */
+extern char *preprocess_indicator(const Preprocessing *p, const PrepColumn *column);
+
+/* Comments of the view and its columns. */
+extern void preprocess_comment(const Preprocessing *p);
+
+/* All of it as a document, and back. */
+extern Jsonb *preprocess_jsonb(const Preprocessing *p);
+extern void preprocess_read(Jsonb *definition, Preprocessing *p);
+
+/* What is done to a column, for people: "missing values become 41; clipped to -3 … 77"; NULL: nothing. */
+extern char *preprocess_phrase(const PrepColumn *column);
+
+/* ---- preprocess_store.c ---- */
+
+/* First lines: refuse standbys and a name that is taken. */
+extern void preprocess_check_name(const char *name);
+extern void preprocess_store_add(const Preprocessing *p);
+
+#endif							/* ECHOLON_PREPROCESS_H */
