@@ -7,8 +7,10 @@
  * fields.  It wants a relation: the table, or a private one where the table is yet to be made; it
  * touches neither.  Meanwhile pg_stat_progress_copy shows the bytes read.
  *
- * What COPY cannot split raises, however many errors are allowed: a quote that never closes, bytes
- * that are not of the encoding, mixed line ends.
+ * What COPY cannot split raises, however many errors are allowed: a quote that never closes, mixed line
+ * ends, bytes that cannot be converted to the database's encoding.  A file that needs no conversion is
+ * read as bytes and looked at line by line, so that bytes of another encoding are an error of
+ * their line and column.
  */
 #include "postgres.h"
 
@@ -35,6 +37,7 @@ static LoadSource *current_source;
 static size_t bytes_since_line;
 static size_t line_limit;
 static uint64 lines_read;
+static bool as_bytes;			/* COPY does not look at the encoding */
 
 /* Raise that a line does not end. */
 static _Noreturn void
@@ -62,13 +65,15 @@ read_source(void *buffer, int least, int most)
 	return (int) got;
 }
 
-/* What COPY needs to know. */
+/* What COPY needs to know.  Sets as_bytes. */
 static List *
 copy_options(Load *load, const CsvOptions *options)
 {
 	const char *encoding = options->encoding;
+	int			database = GetDatabaseEncoding();
 	List	   *list = NIL;
 
+	as_bytes = false;
 	if (!load->source->is_file)
 		encoding = pg_encoding_to_char(GetDatabaseEncoding());
 	else if (load->source->utf8)
@@ -80,6 +85,12 @@ copy_options(Load *load, const CsvOptions *options)
 							encoding),
 					 errhint("Leave encoding out.")));
 		encoding = "UTF8";
+	}
+	if (load->source->is_file && database != PG_SQL_ASCII &&
+		(encoding == NULL ? pg_get_client_encoding() : pg_char_to_encoding(encoding)) == database)
+	{
+		as_bytes = true;
+		encoding = pg_encoding_to_char(PG_SQL_ASCII);
 	}
 	list = lappend(list, makeDefElem("format", (Node *) makeString("csv"), -1));
 	list = lappend(list, makeDefElem("delimiter", (Node *) makeString(pstrdup(options->delimiter)), -1));
@@ -160,6 +171,60 @@ refuse_ragged(Load *load, CopyFromState cstate, char **fields, int n)
 	}
 }
 
+/* Is a text in the database's encoding? */
+static bool
+is_valid(const char *text, int length)
+{
+	return !as_bytes || pg_encoding_verifymbstr(GetDatabaseEncoding(), text, length) == length;
+}
+
+/* The first bytes of a value, those that are no letters as \xNN. */
+static char *
+show_bytes(const char *value)
+{
+	int			encoding = GetDatabaseEncoding(),
+				left = (int) Min(strlen(value), EXCERPT_BYTES);
+	StringInfoData shown;
+
+	initStringInfo(&shown);
+	while (left > 0)
+	{
+		int			length = pg_encoding_verifymbchar(encoding, value, left);
+
+		if (length > 0)
+			appendBinaryStringInfo(&shown, value, length);
+		else
+			appendStringInfo(&shown, "\\x%02x", (unsigned char) *value);
+		length = Max(length, 1);
+		value += length;
+		left -= length;
+	}
+	return shown.data;
+}
+
+/* A line with bytes of another encoding. */
+static void
+refuse_bytes(Load *load, CopyFromState cstate, char **fields, int n)
+{
+	uint64		line = cstate->cur_lineno;
+	int			i = 0;
+	char	   *value;
+
+	while (i < n - 1 && (fields[i] == NULL || is_valid(fields[i], (int) strlen(fields[i]))))
+		i++;
+	value = show_bytes(fields[i] != NULL ? fields[i] : "");
+	if (load->ncolumns == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
+				 errmsg("line %llu is not valid %s", (unsigned long long) line, GetDatabaseEncodingName()),
+				 errdetail("It is the first one, and has the name \"%s\" in it.", value),
+				 errhint("Name the encoding of the file, for example encoding => 'LATIN1'.")));
+	load_refuse(load, line, i < load->ncolumns ? load->columns[i].name : NULL, value, strlen(value),
+				ERRCODE_CHARACTER_NOT_IN_REPERTOIRE,
+				psprintf("line %llu is not valid %s", (unsigned long long) line, GetDatabaseEncodingName()),
+				"Name the encoding of the file, for example encoding => 'LATIN1'.");
+}
+
 /* One line of data, which may be a blank one. */
 static void
 add_line(Load *load, const CsvOptions *options, CopyFromState cstate, char **fields, int n)
@@ -220,7 +285,9 @@ read_lines(Load *load, const CsvOptions *options, CopyFromState cstate)
 		bytes_since_line = 0;
 		lines_read = cstate->cur_lineno;
 		MemoryContextSwitchTo(context);
-		if (load->ncolumns > 0)
+		if (!is_valid(cstate->line_buf.data, cstate->line_buf.len))
+			refuse_bytes(load, cstate, fields, n);
+		else if (load->ncolumns > 0)
 			add_line(load, options, cstate, fields, n);
 		else if (cstate->line_buf.len > 0)	/* blank lines before the first are none */
 		{
@@ -241,7 +308,13 @@ explain_error(const Load *load, ErrorData *error, const CopyFromState cstate)
 {
 	if (error->detail != NULL)
 		return;
-	if (error->sqlerrcode == ERRCODE_CHARACTER_NOT_IN_REPERTOIRE ||
+	if (as_bytes && error->sqlerrcode == ERRCODE_CHARACTER_NOT_IN_REPERTOIRE)
+	{
+		/* the only one that is never valid */
+		error->message = psprintf("line %llu has a NUL byte", (unsigned long long) cstate->cur_lineno);
+		error->hint = pstrdup("A file of UTF-16 has many: iconv -f UTF-16 -t UTF-8.");
+	}
+	else if (error->sqlerrcode == ERRCODE_CHARACTER_NOT_IN_REPERTOIRE ||
 		error->sqlerrcode == ERRCODE_UNTRANSLATABLE_CHARACTER)
 	{
 		error->detail = psprintf("%s was read as %s, in line %llu.", load->source->name,
@@ -252,6 +325,17 @@ explain_error(const Load *load, ErrorData *error, const CopyFromState cstate)
 	}
 	else if (error->sqlerrcode == ERRCODE_BAD_COPY_FILE_FORMAT)
 		error->detail = psprintf("The record begins in line %llu.", (unsigned long long) lines_read + 1);
+}
+
+/* The context of an error is COPY's, but bytes that are no text must not get into it. */
+static void
+say_line(void *arg)
+{
+	CopyFromState cstate = arg;
+
+	if (cstate->line_buf_valid && !is_valid(cstate->line_buf.data, cstate->line_buf.len))
+		cstate->line_buf_valid = false;
+	CopyFromErrorCallback(cstate);
 }
 
 void
@@ -280,7 +364,7 @@ load_read_csv(Load *load, const CsvOptions *options)
 	lines_read = 0;
 	/* a line is there three times: as it is, split, and escaped */
 	line_limit = Min(LOAD_RECORD_MAX, max_memory_bytes() / 4);
-	callback.callback = CopyFromErrorCallback;
+	callback.callback = say_line;
 	callback.arg = cstate;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;

@@ -97,17 +97,30 @@ fails($node, 'postgres', "SELECT echolon_load_csv('bad', '" . file('mark.csv', "
 fails($node, 'postgres', "SELECT echolon_load_csv('bad', '" . file('utf16.csv', "\xFF\xFEa\0\n\0") . "')", qr/UTF-16/, 'UTF-16');
 fails($node, 'postgres', "SELECT echolon_load_csv('bad', '" . file('packed.csv.gz', "\x1F\x8B\x08\0abc") . "')", qr/is compressed/, 'gzip');
 fails($node, 'postgres', "SELECT echolon_load_json('bad', '" . file('sheet.xlsx', "PK\x03\x04abc") . "')", qr/an archive or a spreadsheet/, 'a spreadsheet');
-fails($node, 'postgres', "SELECT echolon_load_csv('bad', '" . file('nul.csv', "a,b\n1,x\0y\n") . "')", qr/invalid byte sequence for encoding "UTF8": 0x00/, 'a NUL byte');
+fails($node, 'postgres', "SELECT echolon_load_csv('bad', '" . file('nul.csv', "a,b\n1,x\0y\n") . "')", qr/line 2 has a NUL byte/, 'a NUL byte');
 my $latin = file('latin.csv', "id,city\n1,Malm\xF6\n2,K\xF8ge\n");
 fails($node, 'postgres', "SET client_encoding = 'UTF8'; SELECT echolon_load_csv('bad', '$latin')",
-	qr/invalid byte sequence.*was read as UTF8, in line 2.*encoding => 'LATIN1'/s, 'a wrong encoding names the line and the way out');
-fails($node, 'postgres', "SET client_encoding = 'UTF8'; SELECT echolon_load_csv('bad', '$latin', max_errors => 10)", qr/invalid byte sequence/, 'it is no error of one line');
+	qr/line 2 is not valid UTF8.*column "city": "Malm\\xf6".*encoding => 'LATIN1'/s, 'a wrong encoding names line, column, value and the way out');
+is(load("echolon_load_csv('some_latin', '" . file('some_latin.csv', "id,city\n1,Malm\xF6\n2,\xF8,3\n3,Oslo\n") . "', max_errors => 2)"), '1|2|{"id integer","city text"}', 'the other lines are loaded');
+is($node->safe_psql('postgres', "SELECT line, column_name, value FROM echolon.load_errors WHERE table_name = 'public.some_latin'"), "2|city|Malm\\xf6\n3|city|\\xf8", 'what was refused can be read');
+fails($node, 'postgres', "SET client_encoding = 'UTF8'; SELECT echolon_load_csv('bad', '" . file('latin_name.csv', "id,Stra\xDFe\n1,2\n") . "')", qr/line 1 is not valid UTF8.*Stra\\xdfe/s, 'nor in a name');
 is(load("echolon_load_csv('latin', '$latin', encoding => 'LATIN1')"), '2|0|{"id integer","city text"}', 'the right one');
 is($node->safe_psql('postgres', "SELECT string_agg(encode(convert_to(city, 'UTF8'), 'hex'), ' ' ORDER BY id) FROM latin"), '4d616c6dc3b6 4bc3b86765', 'and its letters');
 is(load("echolon_load_csv('marked', '" . file('marked.csv', "\xEF\xBB\xBFid,city\r\n1,Malm\xC3\xB6\r\n") . "')"), '1|0|{"id integer","city text"}', 'a byte order mark and line ends of Windows');
 fails($node, 'postgres', "SELECT echolon_load_csv('bad', '$dir/marked.csv', encoding => 'LATIN1')", qr/byte order mark of UTF8, not LATIN1/, 'a mark of another encoding');
 is(load("echolon_load_csv('mac', '" . file('mac.csv', "a,b\r1,2\r") . "')"), '1|0|{"a integer","b integer"}', 'line ends of old');
 fails($node, 'postgres', "SELECT echolon_load_csv('bad', '" . file('open.csv', "a,b\n1,\"2\n" . ("3,4\n" x 100000)) . "')", qr/unterminated CSV quoted field.*begins in line 2/s, 'a quote that never closes');
+is($node->safe_psql('postgres', "SET client_encoding = 'UTF8';" . q(CREATE FUNCTION said(path text) RETURNS text LANGUAGE plpgsql AS $$
+	DECLARE
+		message text; detail text; context text;
+	BEGIN
+		PERFORM echolon_load_csv('bad', path);
+		RETURN 'no error';
+	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, context = PG_EXCEPTION_CONTEXT;
+		RETURN convert_from(convert_to(concat_ws(' | ', message, detail, context), 'UTF8'), 'UTF8') ~ 'line 2';
+	END $$;) . "SELECT said(path) FROM unnest('{$latin," . file('open_latin.csv', "a,b\n1,\"Malm\xF6\n3,4\n") . "," . file('ragged_latin.csv', "a,b\nMalm\xF6\n") . "}'::text[]) AS path"),
+	"true\ntrue\ntrue", 'no message has bytes in it that are no text');
 is(load("echolon_load_json('windows_json', '" . file('w.json', "\xEF\xBB\xBF{\"a\": 1}\r\n{\"a\": 2}\r\n") . "')"), '2|0|{"a integer"}', 'JSON with a byte order mark');
 is(load("echolon_load_json('pretty', '" . file('p.json', "{\n  \"a\": {\n\"b\": [\n1]}\n}\n{\n\"a\":\n{\"b\": \"x\"}}") . "')"), '2|0|{"\"a.b\" text"}', 'objects of several lines');
 fails($node, 'postgres', "SELECT echolon_load_json('bad', '" . file('l.json', "{\"a\": \"Malm\xF6\"}\n") . "')", qr/object 1, in line 1, is not valid UTF-8/, 'JSON in another encoding');
