@@ -152,6 +152,8 @@ fit_run(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
 				rows_matrix_block(boosting, data->nfeatures, code_bytes(bins.max_codes)), &matrix);
 	fit->stats = env_alloc(env, data->nfeatures, sizeof(LearnStats));
 	matrix_stats(env, data, train, ntrain, &bins, &matrix, fit->stats);
+	if (start && start->stats)
+		join_stats(env, data, train, ntrain, start->stats, fit->stats);
 	if (boosting)
 		fit_boosting(env, method, data, train, ntrain, watch, nwatch, &bins, &matrix, params, start, fit);
 	else

@@ -7,9 +7,9 @@
  * their tree, so they move as they are; entries of the leaf table count within the model, and those that only
  * dropped trees used go.
  */
+#include <math.h>
 #include <string.h>
 
-#include "learn/sort.h"
 #include "learn/tree.h"
 
 #define MAX_THRESHOLDS	65535	/* of a feature: a rank has 16 bits */
@@ -364,4 +364,104 @@ join_models(const LearnEnv *env, const LearnModel *older, uint32_t dropped, Lear
 	env_free(env, (void *) newer->set_words);
 	env_free(env, (void *) newer->leaf_table);
 	env_free(env, (void *) newer->splits);
+}
+
+/* ---- statistics ---------------------------------------------------------------------------- */
+
+/* Mean and deviation of two sets of rows together (Chan, Golub, LeVeque 1983), in units of the largest number. */
+static void
+join_moments(const LearnStats *a, const LearnStats *b, LearnStats *out)
+{
+	double		na = (double) a->count,
+				nb = (double) b->count,
+				n = na + nb;
+	double		scale = fmax(fmax(fabs(a->mean), fabs(b->mean)), fmax(a->stddev, b->stddev));
+	double		d,
+				sum;
+
+	out->minimum = fmin(a->minimum, b->minimum);
+	out->maximum = fmax(a->maximum, b->maximum);
+	out->mean = a->mean * (na / n) + b->mean * (nb / n);
+	out->stddev = 0.0;
+	if (!(scale > 0.0))
+		return;
+	d = b->mean / scale - a->mean / scale;
+	sum = (na - 1.0) * (a->stddev / scale) * (a->stddev / scale) +
+		(nb - 1.0) * (b->stddev / scale) * (b->stddev / scale) + d * d * (na * (nb / n));
+	out->stddev = sqrt(sum / (n - 1.0)) * scale;
+	if (!(out->stddev <= DBL_MAX))
+		out->stddev = DBL_MAX;
+}
+
+/*
+ * Statistics of one feature of older rows and of rows[0 .. n) together: newer's become those of both.  A
+ * numeric feature keeps the older bins, whose last one reaches as far as any value.
+ */
+static void
+join_feature(const LearnEnv *env, const LearnColumn *column, const uint32_t *rows, size_t n,
+			 const LearnStats *older, LearnStats *newer)
+{
+	LearnStats	both = *newer;
+	uint64_t   *counts;
+	double	   *upper;
+
+	both.missing += older->missing;
+	both.count += older->count;
+	if (column->kind == LEARN_CATEGORY)
+	{
+		counts = (uint64_t *) newer->counts;
+		for (uint32_t i = 0; i < newer->nbins; i++)
+			counts[i] += older->counts[i];
+	}
+	else if (older->nbins > 0)
+	{
+		counts = env_alloc(env, LEARN_STATS_BINS, sizeof(uint64_t));
+		upper = env_alloc(env, LEARN_STATS_BINS, sizeof(double));
+		memcpy(counts, older->counts, older->nbins * sizeof(uint64_t));
+		memcpy(upper, older->upper, older->nbins * sizeof(double));
+		for (size_t i = 0; i < n; i++)
+		{
+			double		v = column->values[rows[i]];
+			uint32_t	bin;
+
+			check_rows(env, i);
+			if (v != v)
+				continue;
+			bin = count_below(upper, older->nbins, v);
+			counts[bin < older->nbins ? bin : older->nbins - 1]++;
+		}
+		if (newer->nbins > 0)
+		{
+			upper[older->nbins - 1] = fmax(upper[older->nbins - 1], newer->upper[newer->nbins - 1]);
+			join_moments(older, newer, &both);
+		}
+		else
+		{
+			both.minimum = older->minimum;
+			both.maximum = older->maximum;
+			both.mean = older->mean;
+			both.stddev = older->stddev;
+		}
+		env_free(env, (void *) newer->counts);
+		env_free(env, (void *) newer->upper);
+		both.nbins = older->nbins;
+		both.counts = counts;
+		both.upper = upper;
+	}
+	*newer = both;
+}
+
+void
+join_stats(const LearnEnv *env, const LearnData *data, const uint32_t *rows, size_t n,
+		   const LearnStats *older, LearnStats *newer)
+{
+	/* more rows than there can be are those of a model made by hand: nothing is added to them */
+	const uint64_t most = UINT64_MAX / 4;
+
+	for (uint32_t f = 0; f < data->nfeatures; f++)
+	{
+		env->check(env->arg);
+		if (older[f].count <= most && older[f].missing <= most)
+			join_feature(env, &data->columns[f], rows, n, &older[f], &newer[f]);
+	}
 }

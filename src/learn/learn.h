@@ -281,6 +281,7 @@ extern size_t learn_fit_memory(const LearnData *data, size_t ntrain, size_t nwat
 typedef struct LearnStart
 {
 	const LearnModel *model;
+	const LearnStats *stats;	/* [nfeatures] of the rows it was fitted to; NULL: not wanted */
 	uint32_t	dropped;		/* forest: trees that are left out, the oldest; boosting: 0 */
 	uint32_t	first;			/* number of the first new tree or round: it decides what is drawn for it */
 } LearnStart;
@@ -292,8 +293,8 @@ typedef struct LearnStart
  * watch as for learn_fit, early stopping aside: all rounds are kept.
  *
  * fit->model has the older trees that stay, and the new ones.  Gains of a forest's dropped trees are not
- * known one by one: their share is taken off.  fit->stats are those of train; fit->oob is NULL; the curve
- * has the new rounds.
+ * known one by one: their share is taken off.  fit->stats are those of all rows, in the older bins (of train
+ * alone without start->stats); fit->oob is NULL; the curve has the new rounds.
  *
  * Where the model was fitted to the same rows with the same weights and parameters, first is its number of
  * rounds or trees, and nothing is dropped, the result is bit for bit what learn_fit gives for all of them (unless

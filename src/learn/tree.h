@@ -246,4 +246,8 @@ extern void assemble_model(const LearnEnv *env, const LearnData *data, const Bin
 extern void join_models(const LearnEnv *env, const LearnModel *older, uint32_t dropped,
 						LearnModel *newer, LearnModel *joined);
 
+/* newer, the statistics of rows[0 .. n), become those of these rows and of older's together. */
+extern void join_stats(const LearnEnv *env, const LearnData *data, const uint32_t *rows, size_t n,
+					   const LearnStats *older, LearnStats *newer);
+
 #endif							/* ECHOLON_TREE_H */

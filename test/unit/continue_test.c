@@ -45,7 +45,7 @@ test_same_rows(const char *name, LearnAlgorithm algorithm, uint32_t nclasses, in
 		LearnFit	all,
 					first,
 					both;
-		LearnStart	start = {&first.model, 0, 0};
+		LearnStart	start = {.model = &first.model};
 
 		make_table(&t, (uint64_t) c * 1000 + nclasses * 10 + algorithm + 5, nclasses);
 		params = make_params(&t, algorithm);
@@ -108,7 +108,7 @@ test_forest_other_rows(uint32_t nclasses)
 		LearnFit	old,
 					fresh,
 					both;
-		LearnStart	start = {&old.model, 2, 6};
+		LearnStart	start = {.model = &old.model, .dropped = 2, .first = 6};
 		size_t		half;
 
 		make_table(&t, (uint64_t) c * 77 + nclasses, nclasses);
@@ -168,7 +168,7 @@ test_boosting_other_rows(uint32_t nclasses)
 		LearnParams params;
 		LearnFit	old,
 					both;
-		LearnStart	start = {&old.model, 0, 0};
+		LearnStart	start = {.model = &old.model};
 		size_t		half;
 
 		make_table(&t, (uint64_t) c * 91 + nclasses, nclasses);
@@ -219,7 +219,7 @@ test_many_times(void)
 	for (uint32_t i = 0; i < 12; i++)
 	{
 		LearnFit	next;
-		LearnStart	start = {&now.model, 2, 6 + 2 * i};
+		LearnStart	start = {.model = &now.model, .dropped = 2, .first = 6 + 2 * i};
 
 		learn_continue(&unit_env, &start, &t.data, t.train, t.ntrain, NULL, 0, &params, &next);
 		good = good && next.model.ntrees == 6 && next.model.tree_first[6] == next.model.nnodes;
@@ -234,7 +234,7 @@ test_many_times(void)
 	{
 		LearnFit	whole,
 					last;
-		LearnStart	start = {NULL, 24, 30};
+		LearnStart	start = {.dropped = 24, .first = 30};
 		bool		equal = true;
 
 		params.n_estimators = 30;
@@ -252,9 +252,78 @@ test_many_times(void)
 	fit_free(&now, t.data.nfeatures);
 }
 
+static bool
+near(double a, double b)
+{
+	return fabs(a - b) <= 1e-9 * fmax(1.0, fmax(fabs(a), fabs(b)));
+}
+
+/* Statistics of two halves together are those of all rows, and every row is in some bin. */
+static void
+test_stats(void)
+{
+	static Table t;
+	int			wrong = 0;
+
+	for (int c = 0; c < 100; c++)
+	{
+		LearnParams params;
+		LearnFit	all,
+					old,
+					both;
+		LearnStart	start = {.model = &old.model};
+		size_t		half;
+
+		make_table(&t, (uint64_t) c * 13 + 3, 0);
+		half = t.ntrain / 2;
+		if (half == 0)
+			continue;
+		t.data.weight = NULL;
+		params = forest_params(&t.data, 1);
+		params.max_depth = 1;
+		learn_fit(&unit_env, &t.data, t.train, t.ntrain, NULL, 0, &params, &all);
+		learn_fit(&unit_env, &t.data, t.train, half, NULL, 0, &params, &old);
+		start.stats = old.stats;
+		learn_continue(&unit_env, &start, &t.data, t.train + half, t.ntrain - half, NULL, 0, &params, &both);
+		for (uint32_t f = 0; f < t.data.nfeatures; f++)
+		{
+			const LearnStats *a = &all.stats[f],
+					   *b = &both.stats[f];
+			uint64_t	rows = 0;
+			bool		infinite = false,
+						good = a->count == b->count && a->missing == b->missing;
+
+			for (uint32_t i = 0; i < b->nbins; i++)
+				rows += b->counts[i];
+			good = good && rows == b->count;
+			if (t.columns[f].kind == LEARN_CATEGORY)
+				good = good && a->nbins == b->nbins && memcmp(a->counts, b->counts, a->nbins * sizeof(uint64_t)) == 0;
+			else
+			{
+				for (size_t i = 0; i < t.data.nrows; i++)
+					infinite = infinite || isinf(t.values[f][i]);
+				for (uint32_t i = 1; i < b->nbins; i++)
+					good = good && b->upper[i - 1] < b->upper[i];
+				/* infinities count, and have no mean */
+				good = good && (infinite || (a->minimum == b->minimum && a->maximum == b->maximum &&
+											 near(a->mean, b->mean) && near(a->stddev, b->stddev)));
+			}
+			if (!good)
+				note("case %d, feature %u: %g %g %g %g, not %g %g %g %g", c, f, b->minimum, b->maximum, b->mean, b->stddev,
+					 a->minimum, a->maximum, a->mean, a->stddev);
+			wrong += !good;
+		}
+		fit_free(&all, t.data.nfeatures);
+		fit_free(&old, t.data.nfeatures);
+		fit_free(&both, t.data.nfeatures);
+	}
+	ok(wrong == 0, "statistics of older and newer rows are those of all");
+}
+
 int
 main(void)
 {
+	test_stats();
 	test_same_rows("forest, regression", LEARN_FOREST, 0, 150);
 	test_same_rows("forest, two classes", LEARN_FOREST, 2, 100);
 	test_same_rows("forest, five classes", LEARN_FOREST, 5, 100);
