@@ -85,7 +85,8 @@ typedef struct FrameSpec
 	List	   *series;			/* of char *: also read, though they may be no features */
 	List	   *withheld;		/* of char *: no features where all_features is set, */
 	const char *withheld_reason;	/* because of this; the caller says so */
-	bool		unjudged;		/* all_features: keys, identifying numbers and constants too; no notice */
+	bool		unjudged;		/* keys, identifying numbers and constants too, and features asked for by name
+								 * that have no value; no notice */
 	bool		near_unique;	/* all_features: texts that nearly all differ too, where there is memory for them */
 	RowSource	rows;			/* NULL: relation_scan */
 	void	   *rows_source;

@@ -382,7 +382,7 @@ select_features(const FrameSpec *spec, Frame *frame, SourceColumn *sources)
 		if (!spec->all_features)
 		{
 			/* who names a column knows what is in it, but this is no column to learn from */
-			if (column->missing == frame->nrows)
+			if (column->missing == frame->nrows && !spec->unjudged)
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						 errmsg("column \"%s\" cannot be a feature", column->name),

@@ -122,8 +122,9 @@ typedef struct NewVersion
 	const uint8 *bytes;
 	size_t		length;
 	bool		inactive;		/* do not activate it, unless it is the first */
-	const ModelVersion *after;	/* the version this one was made of: activate it only where that one is
-								 * active still; NULL: none */
+	const ModelVersion *after;	/* the version this one was made of, whose model must be there still; NULL:
+								 * none */
+	bool		if_current;		/* activate it only where the version in after is the active one still */
 	bool		active;			/* out: whether it was activated */
 } NewVersion;
 

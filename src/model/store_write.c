@@ -398,7 +398,7 @@ store_add_version(NewVersion *version)
 	}
 
 	version->active = !version->inactive || !exists;
-	if (version->after != NULL && !still_active(version->after, &model, exists))
+	if (version->after != NULL && !still_active(version->after, &model, exists) && version->if_current)
 		version->active = false;
 	before = store_begin_write();
 	if (exists)

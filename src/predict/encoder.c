@@ -383,3 +383,29 @@ encoder_row(Encoder *encoder, const Datum *values, const bool *nulls, double *x,
 		encoder_spread(column, raw, x);
 	}
 }
+
+/* ---- what was read before --------------------------------------------------- */
+
+Encoder *
+encoder_create_values(const CachedModel *model, const char *name, MemoryContext context)
+{
+	return encoder_begin(model, name, context);
+}
+
+/* What a label's rows have in place of it; *unseen: the model does not know it. */
+double
+encoder_code(Encoder *encoder, uint32 column, const char *label, bool *unseen)
+{
+	uint64		n = 0;
+	double		code = encoder_category(encoder, &encoder->columns[column], label, (int) strlen(label), &n);
+
+	*unseen = n > 0;
+	return code;
+}
+
+void
+encoder_values(const Encoder *encoder, const double *raw, double *x)
+{
+	for (int c = 0; c < encoder->ncolumns; c++)
+		encoder_spread(&encoder->columns[c], raw[c], x);
+}

@@ -45,6 +45,15 @@ extern Encoder *encoder_create_json(const CachedModel *model, const char *name,
 extern void encoder_json(Encoder *encoder, Jsonb *document, double *x, uint64 *unseen);
 
 /*
+ * An encoder of what data/frame.c has read: encoder_code for each level of a column once, then encoder_values for
+ * each row, with the codes or numbers of the model's columns in their order; NaN is missing.
+ */
+extern Encoder *encoder_create_values(const CachedModel *model, const char *name,
+									  MemoryContext context);
+extern double encoder_code(Encoder *encoder, uint32 column, const char *label, bool *unseen);
+extern void encoder_values(const Encoder *encoder, const double *raw, double *x);
+
+/*
  * Class number of a label (length bytes, in the database's encoding); -1 where it is not a label of
  * the model.
  */

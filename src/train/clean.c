@@ -397,6 +397,9 @@ clean_begin(Training *t)
 				 errmsg("impute => 'constant' needs the parameter \"impute_value\""),
 				 errhint("Such as impute => 'constant', impute_value => '0'.")));
 	cleaning->inner_with = cleaning->inner_without = NAN;
+	/* what goes on from a model has that one's treatments, and takes its new rows as they come */
+	if (t->from)
+		return;
 	cleaning->wanted = rule.impute != IMPUTE_NONE || rule.scale != SCALE_NONE ||
 		outlier_rule(values) != OUTLIERS_KEEP;
 	if (!cleaning->wanted)
@@ -605,7 +608,7 @@ clean_rows(Training *t, const uint32 *rows, size_t *n)
 	const uint32 *kept;
 	size_t		nkept;
 
-	if (rule != OUTLIERS_REMOVE && rule != OUTLIERS_AUTO)
+	if (t->from || (rule != OUTLIERS_REMOVE && rule != OUTLIERS_AUTO))
 		return rows;
 	find_outliers(t, rows, *n, rule == OUTLIERS_AUTO ? MOST_REMOVED : 1.0, &found);
 	kept = without_outliers(t, &found, &nkept);

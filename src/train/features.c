@@ -67,7 +67,7 @@ part_values(const FrameColumn *column, ColumnPart part, size_t nrows)
 
 /* Give the columns named by a monotone_… parameter their direction. */
 static void
-apply_monotone(const Frame *frame, const ParamValues *values, ParamId id, int8 direction,
+apply_monotone(const ParamValues *values, ParamId id, int8 direction,
 			   uint32 nclasses, TrainFeatures *set)
 {
 	const char *parameter = id == PARAM_MONOTONE_INCREASING ? "monotone_increasing" : "monotone_decreasing";
@@ -246,6 +246,12 @@ features_build(const Frame *frame, const ParamValues *values, const Target *targ
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many features: %u, at most %d are possible", set->nfeatures, LEARN_MAX_FEATURES)));
-	apply_monotone(frame, values, PARAM_MONOTONE_INCREASING, 1, target->nclasses, set);
-	apply_monotone(frame, values, PARAM_MONOTONE_DECREASING, -1, target->nclasses, set);
+	features_monotone(values, target->nclasses, set);
+}
+
+void
+features_monotone(const ParamValues *values, uint32 nclasses, TrainFeatures *set)
+{
+	apply_monotone(values, PARAM_MONOTONE_INCREASING, 1, nclasses, set);
+	apply_monotone(values, PARAM_MONOTONE_DECREASING, -1, nclasses, set);
 }

@@ -102,9 +102,14 @@ fit_prepare(Training *t, const uint32 *rows, size_t n, size_t nwatch, const Lear
 	t->data.weight = fit_weights(t, rows, n);
 	if (t->data.weight)
 		check_weights(t, rows, n);
-	clean_fit(t, rows, n);
-	encode_fit(t->frame, &t->target, &t->values, rows, n, &t->set);
-	training_check_memory(learn_fit_memory(&t->data, n, nwatch, params), "training needs",
+	/* what goes on from a model uses that one's treatments and means */
+	if (!t->from)
+	{
+		clean_fit(t, rows, n);
+		encode_fit(t->frame, &t->target, &t->values, rows, n, &t->set);
+	}
+	training_check_memory(t->from ? learn_continue_memory(&t->from->start, &t->data, n, nwatch, params) :
+						  learn_fit_memory(&t->data, n, nwatch, params), "training needs",
 						  psprintf("%zu rows, %u features, %u trees.", n, t->set.nfeatures, params->n_estimators),
 						  "Raise echolon.max_memory, or train on fewer rows, fewer trees, smaller trees (max_depth, max_leaf_nodes, min_samples_leaf).");
 }
@@ -113,7 +118,10 @@ static void
 fit_rows(Training *t, const uint32 *rows, size_t n, const uint32 *watch, size_t nwatch)
 {
 	fit_prepare(t, rows, n, nwatch, &t->params);
-	learn_fit(backend_env(), &t->data, rows, n, watch, nwatch, &t->params, &t->fit);
+	if (t->from)
+		learn_continue(backend_env(), &t->from->start, &t->data, rows, n, watch, nwatch, &t->params, &t->fit);
+	else
+		learn_fit(backend_env(), &t->data, rows, n, watch, nwatch, &t->params, &t->fit);
 }
 
 double
@@ -273,7 +281,7 @@ split_rows(Training *t)
 				  (uint64) v[PARAM_SEED].integer, STREAM_OUTER,
 				  holdout_known(t->recipe, &t->target, v[PARAM_TEST_FRACTION].number, v[PARAM_SEED].integer),
 				  &t->outer);
-	if (v[PARAM_HIGH_VALUE_PERCENTILE].given)
+	if (v[PARAM_HIGH_VALUE_PERCENTILE].given && !t->from)
 		target_cut(t->frame, v[PARAM_HIGH_VALUE_PERCENTILE].number, t->outer.train, t->outer.ntrain, &t->target);
 }
 
@@ -329,4 +337,29 @@ fit_and_measure(Training *t)
 		found.n_estimators = t->params.n_estimators;
 		t->params = found;
 	}
+}
+
+void
+continue_and_measure(Training *t)
+{
+	Continuation *from = t->from;
+
+	t->fitted = t->outer.train;
+	t->nfitted = t->outer.ntrain;
+	t->threshold = from->model->file.threshold;
+	if (t->outer.ntest > 0)
+	{
+		double	   *predictions = palloc_rows(t->outer.ntest, sizeof(double) * learn_noutputs(from->start.model));
+
+		learn_predict_columns(backend_env(), from->start.model, t->set.columns, t->outer.test, t->outer.ntest,
+							  predictions);
+		scores_measure(&t->target, t->threshold, t->outer.test, t->outer.ntest, predictions, &from->before);
+		pfree(predictions);
+	}
+	fit_rows(t, t->fitted, t->nfitted, t->outer.test, t->outer.ntest);
+	t->curve = t->fit.curve;
+	t->ncurve = t->fit.ncurve;
+	measure(t);
+	if (t->outer.ntest > 0)
+		t->measured_on = "holdout_of_update";
 }

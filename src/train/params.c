@@ -16,6 +16,8 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
 #include "utils/syscache.h"
 
 #include "data/arguments.h"
@@ -323,6 +325,103 @@ params_defaults(LearnAlgorithm algorithm, ParamValues *values)
 
 		if ((def->functions & function) != 0 && fallback)
 			value_from_text(def, fallback, &values->value[id]);
+	}
+}
+
+/* An array of names in a JSON object. */
+static List *
+json_names(const JsonbValue *array, const ParamDef *def, bool *good)
+{
+	JsonbContainer *container = array->type == jbvBinary ? array->val.binary.data : NULL;
+	List	   *names = NIL;
+
+	*good = container != NULL && JsonContainerIsArray(container);
+	for (uint32 i = 0; *good && i < JsonContainerSize(container); i++)
+	{
+		JsonbValue *name = getIthJsonbValueFromContainer(container, i);
+
+		*good = name->type == jbvString && name->val.string.len < NAMEDATALEN;
+		if (*good)
+			names = lappend(names, pnstrdup(name->val.string.val, name->val.string.len));
+	}
+	return names;
+}
+
+/* A parameter from a JSON value that is not null; false: it is of another type. */
+static bool
+value_from_json(const ParamDef *def, const JsonbValue *json, ParamValue *value)
+{
+	bool		number = json->type == jbvNumeric;
+	bool		word = json->type == jbvString;
+	bool		good = true;
+
+	value->given = true;
+	switch (def->type)
+	{
+		case PTYPE_REGCLASS:
+			return false;
+		case PTYPE_INTEGER:
+		case PTYPE_BIGINT:
+			if (!number)
+				return false;
+			value->integer = DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(json->val.numeric)));
+			value->number = (double) value->integer;
+			check_number(def, value->number, psprintf(INT64_FORMAT, value->integer));
+			return true;
+		case PTYPE_NUMBER_OR_WORD:
+		case PTYPE_FLOAT8:
+			if (number)
+			{
+				value->is_number = true;
+				value->number = numeric_to_double(NumericGetDatum(json->val.numeric));
+				value->is_integral = value->number == rint(value->number);
+				check_number(def, value->number, float8out_internal(value->number));
+				return true;
+			}
+			if (def->type == PTYPE_FLOAT8)
+				return false;
+			/* FALLTHROUGH */
+		case PTYPE_TEXT:
+		case PTYPE_NAME:
+			if (!word || (def->type == PTYPE_NAME && json->val.string.len >= NAMEDATALEN))
+				return false;
+			value->word = pnstrdup(json->val.string.val, json->val.string.len);
+			check_word(def, value->word);
+			return true;
+		case PTYPE_BOOLEAN:
+			value->boolean = json->type == jbvBool && json->val.boolean;
+			return json->type == jbvBool;
+		case PTYPE_NAMES:
+			value->names = json_names(json, def, &good);
+			return good;
+	}
+	return false;
+}
+
+void
+params_from_json(const Jsonb *parameters, LearnAlgorithm algorithm, const char *whose, ParamValues *values)
+{
+	int			function = algorithm == LEARN_FOREST ? IN_RF : IN_GB;
+
+	params_defaults(algorithm, values);
+	if (parameters == NULL || !JB_ROOT_IS_OBJECT(parameters))
+		return;
+	for (int id = PARAM_FEATURES; id < PARAM_COUNT; id++)
+	{
+		const ParamDef *def = &param_defs[id];
+		ParamValue *value = &values->value[id];
+		JsonbValue	json;
+
+		if ((def->functions & function) == 0 || id == PARAM_MODEL ||
+			getKeyJsonValueFromContainer(unconstify(JsonbContainer *, &parameters->root), def->name,
+										 (int) strlen(def->name), &json) == NULL)
+			continue;
+		memset(value, 0, sizeof(*value));
+		if (json.type != jbvNull && !value_from_json(def, &json, value))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("the recipe of %s has a parameter \"%s\" of a wrong type", whose, def->name),
+					 errhint("Train the model again, or import it without its record.")));
 	}
 }
 

@@ -13,6 +13,7 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
+#include "utils/jsonb.h"
 
 #include "learn/learn.h"
 
@@ -104,6 +105,13 @@ extern void params_defaults(LearnAlgorithm algorithm, ParamValues *values);
 /* Give one of them, checked as an argument is: a number or a word, but no name, relation or list. */
 extern void params_set_number(ParamValues *values, ParamId id, double number);
 extern void params_set_word(ParamValues *values, ParamId id, const char *word);
+
+/*
+ * Defaults, and in their place what a JSON object of params_json says (NULL: nothing), checked as arguments are: it
+ * may have come from elsewhere.  whose: for messages, such as 'model "m"'.
+ */
+extern void params_from_json(const Jsonb *parameters, LearnAlgorithm algorithm, const char *whose,
+							 ParamValues *values);
 
 /* Read and range-check the arguments of echolon_train_rf or echolon_train_gb, by name. */
 extern void params_read(FunctionCallInfo fcinfo, LearnAlgorithm algorithm, ParamValues *values);

@@ -152,7 +152,18 @@ record_announce(const Training *t)
 	if (t->baseline.scores.n > 0)
 		appendStringInfo(&buf, ", %s %s", t->baseline.name,
 						 metric_text(scores_value(&t->baseline.scores, metric)));
-	appendStringInfo(&buf, "; %s %s in %.1f s", words_count(ntrees), trees, t->seconds);
+	if (t->from && t->outer.ntest > 0)
+		appendStringInfo(&buf, ", %s before", metric_text(scores_value(&t->from->before, metric)));
+	if (!t->from)
+		appendStringInfo(&buf, "; %s %s in %.1f s", words_count(ntrees), trees, t->seconds);
+	else if (t->params.algorithm == LEARN_FOREST)
+		appendStringInfo(&buf, "; %s of %s trees new in %.1f s", words_count(t->params.n_estimators),
+						 words_count(t->fit.model.ntrees), t->seconds);
+	else
+		appendStringInfo(&buf, "; %s more rounds, %s in all, in %.1f s", words_count(t->params.n_estimators),
+						 words_count(t->fit.model.ntrees / t->fit.model.nscores), t->seconds);
+	if (!t->active)
+		appendStringInfoString(&buf, "; not active");
 	if (t->notes != NIL)
 	{
 		StringInfoData detail;
@@ -229,8 +240,8 @@ curve_jsonb(const Training *t)
  * part, so that a row keeps its side.  64-bit thresholds are strings, since JSON's
  * readers round numbers.
  */
-static Jsonb *
-recipe_jsonb(const Training *t)
+Jsonb *
+record_recipe(const Training *t)
 {
 	StringInfoData buf;
 
@@ -272,7 +283,13 @@ recipe_jsonb(const Training *t)
 			appendStringInfo(&buf, "\"groups\", \"threshold\": \"" UINT64_FORMAT "\"", t->outer.group_threshold);
 			break;
 	}
-	appendStringInfoString(&buf, "}}");
+	appendStringInfoChar(&buf, '}');
+	if (isfinite(t->target.cut))
+	{
+		appendStringInfoString(&buf, ", \"cut\": ");
+		json_number(&buf, t->target.cut);
+	}
+	appendStringInfoChar(&buf, '}');
 	return jsonb_from_text(buf.data);
 }
 
@@ -342,9 +359,10 @@ record_notes_array(const Training *t)
 }
 
 int32
-record_store(const Training *t)
+record_store(Training *t)
 {
 	NewVersion	v;
+	int32		number;
 	const char *metric = scores_headline(&t->target);
 
 	memset(&v, 0, sizeof(v));
@@ -353,7 +371,7 @@ record_store(const Training *t)
 	v.target = t->values.value[PARAM_TARGET].word;
 	v.task = t->target.task == TASK_REGRESSION ? "regression" : "classification";
 	v.algorithm = t->params.algorithm == LEARN_FOREST ? "random_forest" : "gradient_boosting";
-	v.recipe = recipe_jsonb(t);
+	v.recipe = t->from ? t->recipe : record_recipe(t);
 	v.parameters = jsonb_from_text(t->parameters);
 	v.metrics = t->metrics;
 	v.curve = curve_jsonb(t);
@@ -367,7 +385,15 @@ record_store(const Training *t)
 	v.notes = record_notes_array(t);
 	v.holdout = t->sample.n > 0 ? &t->sample : NULL;
 	v.bytes = model_bytes(t, &v.length);
-	return store_add_version(&v);
+	if (t->from)
+	{
+		v.after = t->from->version;
+		v.inactive = !t->from->activate;
+		v.if_current = t->from->if_current;
+	}
+	number = store_add_version(&v);
+	t->active = v.active;
+	return number;
 }
 
 Jsonb *

@@ -236,9 +236,6 @@ check_kept_task(const Training *t)
 void
 training_fit(Training *t)
 {
-	StringInfoData parameters;
-	instr_time	end;
-
 	check_kept_task(t);
 	target_resolve(t->frame, &t->values, &t->target);
 	split_rows(t);
@@ -248,8 +245,16 @@ training_fit(Training *t)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("threshold => '%s' needs a target of two classes", t->values.value[PARAM_THRESHOLD].word)));
-	read_class_weight(t);
 	features_build(t->frame, &t->values, &t->target, &t->set);
+	training_prepare(t);
+	fit_and_measure(t);
+	training_finish(t);
+}
+
+void
+training_prepare(Training *t)
+{
+	read_class_weight(t);
 	params_resolve(&t->values, t->set.nfeatures, t->target.nclasses, &t->params);
 	clean_begin(t);
 	check_magnitude(t);
@@ -259,8 +264,14 @@ training_fit(Training *t)
 	t->data.columns = t->set.columns;
 	t->data.target = t->target.values;
 	t->data.nclasses = t->target.nclasses;
+}
 
-	fit_and_measure(t);
+void
+training_finish(Training *t)
+{
+	StringInfoData parameters;
+	instr_time	end;
+
 	record_notes(t);
 	initStringInfo(&parameters);
 	params_json(&t->values, &t->params, &parameters);

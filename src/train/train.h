@@ -83,6 +83,9 @@ typedef struct TrainFeatures
 extern void features_build(const Frame *frame, const ParamValues *values, const Target *target,
 						   TrainFeatures *set);
 
+/* Give the features of the columns named by monotone_increasing and monotone_decreasing their directions. */
+extern void features_monotone(const ParamValues *values, uint32 nclasses, TrainFeatures *set);
+
 /* A string of the database's encoding in UTF-8, for the model's bytes. */
 extern char *utf8_copy(const char *text);
 
@@ -246,6 +249,17 @@ extern bool baseline_dates_repeat(const Frame *frame, const char *date, List *gr
 
 /* ---- a training, step by step --------------------------------------------------- */
 
+/* What a training goes on from, where it does (operate/update.c). */
+typedef struct Continuation
+{
+	const ModelVersion *version;
+	const CachedModel *model;
+	LearnStart	start;
+	Scores		before;			/* of that version, on the rows the new one is measured on */
+	bool		activate;		/* as asked for, or found */
+	bool		if_current;		/* only where that version is the active one still */
+} Continuation;
+
 typedef struct Training
 {
 	instr_time	start;
@@ -254,6 +268,7 @@ typedef struct Training
 	const char *model;
 	Jsonb	   *recipe;			/* of the version that is active now; NULL: a new model */
 	bool		task_kept;		/* the task is the stored model's */
+	Continuation *from;			/* NULL: it begins anew */
 	FeatureSet *feature_set;	/* the relation is its view; NULL: none's */
 	Frame	   *frame;
 	Target		target;
@@ -285,6 +300,7 @@ typedef struct Training
 	char	   *parameters;		/* all as used, a JSON object */
 	Jsonb	   *metrics;
 	int32		version;		/* as stored */
+	bool		active;			/* it is the active one */
 } Training;
 
 /* ---- train.c: a training from its parameters to its version ---- */
@@ -301,7 +317,7 @@ extern void training_read(Training *t);
 /* Split, fit, measure; nothing is written. */
 extern void training_fit(Training *t);
 
-/* Store it as a new, active version, and say so in a NOTICE. */
+/* Store it as a new version, active where it does not go on from one, and say so in a NOTICE. */
 extern void training_store(Training *t);
 
 /* ---- clean.c ------------------------------------------------------------------ */
@@ -321,6 +337,14 @@ extern char *clean_scale_note(const Training *t);
 
 /* All of it as a JSON object. */
 extern void clean_json(const Training *t, StringInfo out);
+
+/* ---- train.c ------------------------------------------------------------------ */
+
+/* The learner's view of the frame, once target and features are known; raises for targets it cannot take. */
+extern void training_prepare(Training *t);
+
+/* What is said of the finished fit: notes, parameters, metrics, and how long it took. */
+extern void training_finish(Training *t);
 
 /* ---- fitting.c ------------------------------------------------------------------ */
 
@@ -345,6 +369,12 @@ extern void split_rows(Training *t);
 
 /* Fit, measure, and fit again where that is asked for. */
 extern void fit_and_measure(Training *t);
+
+/*
+ * In place of it, for a training that goes on: fit to one side of the split, measure the older and the
+ * new version on the other.
+ */
+extern void continue_and_measure(Training *t);
 
 /* ---- sets.c: training on the view of a feature set ------------------------------ */
 
@@ -395,6 +425,7 @@ extern ArrayType *record_notes_array(const Training *t);
 extern void record_announce(const Training *t);	/* the one NOTICE */
 extern Jsonb *record_metrics(const Training *t);
 extern Jsonb *record_details(const Training *t);
-extern int32 record_store(const Training *t);	/* the version's number */
+extern Jsonb *record_recipe(const Training *t);
+extern int32 record_store(Training *t);	/* the version's number; sets active */
 
 #endif							/* ECHOLON_TRAIN_H */

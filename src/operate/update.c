@@ -1,0 +1,587 @@
+/*
+ * update.c
+ *		echolon_update: a model goes on with new rows, as a new version of it.
+ *
+ * The rows are read like those of a training, and become features like those of a prediction: by the stored model's
+ * dictionary, means and zone, through the encoder.  Nothing is fitted anew but trees.  The older
+ * and the new version are measured on the same held-out rows, on sides that the recipe of the model
+ * decides where it can: a row that was held out from its training is held out here too.
+ *
+ * The new version's recipe is the older one's, with what was done here added to its list of updates.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/float.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "data/words.h"
+#include "model/store.h"
+#include "predict/encoder.h"
+#include "train/train.h"
+
+#define MIN_ROWS			100	/* as a training */
+#define DEFAULT_SHARE		10	/* of the trees there are, one in so many */
+#define DEFAULT_FRACTION	0.2	/* held out, where the training held out nothing */
+
+PG_FUNCTION_INFO_V1(echolon_update);
+
+/* Arguments of echolon_update by place. */
+enum
+{
+	ARG_MODEL, ARG_RELATION, ARG_N_ESTIMATORS, ARG_LEARNING_RATE, ARG_TEST_FRACTION, ARG_VERSION,
+	ARG_ACTIVATE, ARG_SEED
+};
+
+/* ---- what is asked for ------------------------------------------------------------ */
+
+static const char *
+model_title(const Training *t)
+{
+	return psprintf("model \"%s\"", t->model);
+}
+
+/* The recipe's number of trees that were ever grown, so that no tree is drawn as another was; or those there are. */
+static uint32
+trees_grown(const Training *t)
+{
+	const LearnModel *m = t->from->start.model;
+	double		grown = t->recipe ? json_object_number(&t->recipe->root, "grown") : NAN;
+
+	if (m->algorithm == LEARN_BOOSTING)
+		return m->ntrees / m->nscores;
+	return grown >= m->ntrees && grown < UINT32_MAX / 4 ? (uint32) grown : m->ntrees;
+}
+
+/* How many rounds are added, or trees replaced. */
+static void
+resolve_trees(Training *t, FunctionCallInfo fcinfo)
+{
+	const LearnModel *m = t->from->start.model;
+	bool		forest = m->algorithm == LEARN_FOREST;
+	uint32		have = m->ntrees / m->nscores;
+	ParamValue *wanted = &t->values.value[PARAM_N_ESTIMATORS];
+	int64		most = forest ? have : 100000 - (int64) have;
+
+	if (PG_ARGISNULL(ARG_N_ESTIMATORS))
+		params_set_number(&t->values, PARAM_N_ESTIMATORS, Max(1, Min(have / DEFAULT_SHARE, most)));
+	else
+		params_set_number(&t->values, PARAM_N_ESTIMATORS, PG_GETARG_INT32(ARG_N_ESTIMATORS));
+	if (wanted->integer > most)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("parameter \"n_estimators\" is out of range"),
+				 errdetail(forest ? "It is " INT64_FORMAT ", and the forest has %u trees to be replaced." :
+						   "It is " INT64_FORMAT ", and the model has %u rounds of at most 100000.",
+						   wanted->integer, have),
+				 errhint("Train the model again.")));
+	t->from->start.first = trees_grown(t);
+	t->from->start.dropped = forest ? (uint32) wanted->integer : 0;
+}
+
+/* The training's parameters again, but for those that are given here. */
+static void
+resolve_values(Training *t, FunctionCallInfo fcinfo)
+{
+	const LearnModel *m = t->from->start.model;
+	JsonbValue	parameters = {0};
+	bool		known = t->recipe != NULL && JB_ROOT_IS_OBJECT(t->recipe) &&
+		getKeyJsonValueFromContainer(&t->recipe->root, "parameters", 10, &parameters) != NULL &&
+		parameters.type == jbvBinary;
+	ParamValue *v = t->values.value;
+
+	params_from_json(known ? JsonbValueToJsonb(&parameters) : NULL, (LearnAlgorithm) m->algorithm,
+					 model_title(t), &t->values);
+	v[PARAM_RELATION].given = true;
+	v[PARAM_RELATION].relation = PG_GETARG_OID(ARG_RELATION);
+	v[PARAM_TARGET].given = true;
+	v[PARAM_TARGET].word = t->from->model->target;
+	v[PARAM_TASK].given = true;
+	v[PARAM_TASK].word = t->from->model->file.task == TASK_REGRESSION ? "regression" : "classification";
+	/* of a model without a recipe, what it predicts says what it was fitted by */
+	if (!known && m->link == LINK_LOG)
+		params_set_word(&t->values, PARAM_LOSS, "poisson");
+	if (!PG_ARGISNULL(ARG_LEARNING_RATE))
+	{
+		if (m->algorithm == LEARN_FOREST)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("parameter \"learning_rate\" needs a model of gradient boosting"),
+					 errdetail("Model \"%s\" is a random forest.", t->model)));
+		params_set_number(&t->values, PARAM_LEARNING_RATE, PG_GETARG_FLOAT8(ARG_LEARNING_RATE));
+	}
+	if (!PG_ARGISNULL(ARG_TEST_FRACTION))
+		params_set_number(&t->values, PARAM_TEST_FRACTION, PG_GETARG_FLOAT8(ARG_TEST_FRACTION));
+	else if (!(v[PARAM_TEST_FRACTION].number > 0))
+		params_set_number(&t->values, PARAM_TEST_FRACTION, DEFAULT_FRACTION);
+	if (!PG_ARGISNULL(ARG_SEED))
+		v[PARAM_SEED].integer = PG_GETARG_INT64(ARG_SEED);
+	memset(&v[PARAM_REFIT], 0, sizeof(ParamValue));
+	v[PARAM_EARLY_STOPPING_ROUNDS].integer = 0;
+	resolve_trees(t, fcinfo);
+}
+
+/* Resolve names and rights, and load the version. */
+static Training *
+update_begin(FunctionCallInfo fcinfo)
+{
+	Training   *t = palloc0(sizeof(Training));
+	ModelVersion *version;
+
+	INSTR_TIME_SET_CURRENT(t->start);
+	if (PG_ARGISNULL(ARG_MODEL) || PG_ARGISNULL(ARG_RELATION))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("parameter \"%s\" must not be NULL", PG_ARGISNULL(ARG_MODEL) ? "model" : "relation")));
+	store_prevent("echolon_update()");
+	t->model = text_to_cstring(PG_GETARG_TEXT_PP(ARG_MODEL));
+	version = store_lookup_version(t->model, PG_ARGISNULL(ARG_VERSION),
+								   PG_ARGISNULL(ARG_VERSION) ? 0 : PG_GETARG_INT32(ARG_VERSION), MODEL_TRAIN);
+	t->relation = version->relation;
+	t->recipe = store_read_recipe(version);
+	t->from = palloc0(sizeof(Continuation));
+	t->from->version = version;
+	t->from->model = cache_get(version, CurrentMemoryContext);
+	t->from->start.model = &t->from->model->file.learn;
+	t->from->start.stats = t->from->model->file.stats;
+	resolve_values(t, fcinfo);
+	return t;
+}
+
+/* ---- rows ---------------------------------------------------------------------------- */
+
+/* The frame's column of a name, which was read. */
+static const FrameColumn *
+frame_column(const Frame *frame, const char *name)
+{
+	for (int c = 0; c < frame->ncolumns; c++)
+		if (strcmp(frame->columns[c].name, name) == 0)
+			return &frame->columns[c];
+	elog(ERROR, "column \"%s\" was not read", name);
+}
+
+static const char *
+optional_word(const Training *t, ParamId id)
+{
+	return t->values.value[id].given ? t->values.value[id].word : NULL;
+}
+
+/* Read the model's columns, its target, and what the training's weights and split need. */
+static void
+update_read(Training *t)
+{
+	const CachedModel *model = t->from->model;
+	FrameSpec	spec;
+
+	memset(&spec, 0, sizeof(spec));
+	spec.relid = t->values.value[PARAM_RELATION].relation;
+	for (uint32 c = 0; c < model->file.ncolumns; c++)
+	{
+		(void) relation_column(spec.relid, model->column_names[c]);
+		spec.features = lappend(spec.features, unconstify(char *, model->column_names[c]));
+	}
+	spec.target = model->target;
+	spec.weight = optional_word(t, PARAM_SAMPLE_WEIGHT);
+	spec.split_by = optional_word(t, PARAM_SPLIT_BY);
+	spec.split_groups = optional_word(t, PARAM_SPLIT_GROUPS);
+	spec.max_categories = LEARN_MAX_CATEGORIES;
+	spec.min_rows = MIN_ROWS;
+	spec.unjudged = true;
+	t->frame = frame_read(&spec);
+}
+
+/* Raise where a column is not what the model needs, or has so many levels that the frame joined some. */
+static void
+check_column(const Training *t, const ModelColumn *column, const FrameColumn *read)
+{
+	if (read->type.kind != column->kind)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" has type %s, but model \"%s\" needs %s", read->name, read->type_name,
+						t->model, pg_any_to_server(column->type_name, (int) strlen(column->type_name), PG_UTF8)),
+				 errhint("Cast the column in a view, or train the model again.")));
+	if (read->npooled > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("column \"%s\" has more than %d levels", read->name, LEARN_MAX_CATEGORIES),
+				 errhint("Update with a view of fewer rows at a time.")));
+}
+
+/* Codes of the model in place of a column's own; rows of levels that it does not know are counted. */
+static double *
+column_codes(Encoder *encoder, uint32 c, const FrameColumn *read, uint64 *unknown)
+{
+	double	   *codes = palloc_rows(read->ncategories, sizeof(double));
+
+	for (uint32 i = 0; i < read->ncategories; i++)
+	{
+		bool		unseen;
+
+		if (i % 1024 == 0)
+			CHECK_FOR_INTERRUPTS();
+		codes[i] = encoder_code(encoder, c, read->categories[i], &unseen);
+		if (unseen)
+			*unknown += read->counts[i];
+	}
+	return codes;
+}
+
+/* Raise before more memory is taken than is allowed. */
+static void
+check_features_memory(const Training *t)
+{
+	size_t		used = MemoryContextMemAllocated(CurrentMemoryContext, true);
+	size_t		limit = max_memory_bytes();
+	size_t		need = mul_size(mul_size(t->from->model->file.nfeatures, t->frame->nrows), sizeof(double));
+
+	if (need > limit || used > limit - need)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the update needs about %zu MB, echolon.max_memory allows %zu MB",
+						(need >> 20) + (used >> 20) + 1, limit >> 20),
+				 errdetail("%zu rows, %u features.", t->frame->nrows, t->from->model->file.nfeatures),
+				 errhint("Raise echolon.max_memory, or update with a view of fewer rows at a time.")));
+}
+
+/* Room for the features of all rows, as the learner takes them. */
+static void
+make_columns(Training *t)
+{
+	const ModelFile *file = &t->from->model->file;
+	TrainFeatures *set = &t->set;
+
+	check_features_memory(t);
+	set->nfeatures = file->nfeatures;
+	set->ncolumns = file->ncolumns;
+	set->sources = unconstify(ModelColumn *, file->columns);
+	set->features = unconstify(ModelFeature *, file->features);
+	set->columns = palloc0(mul_size(sizeof(LearnColumn), file->nfeatures));
+	for (uint32 f = 0; f < file->nfeatures; f++)
+	{
+		LearnColumn *column = &set->columns[f];
+
+		column->kind = (LearnFeatureKind) file->learn.features[f].kind;
+		if (column->kind == LEARN_NUMERIC)
+			column->values = palloc_rows(t->frame->nrows, sizeof(double));
+		else
+		{
+			column->codes = palloc_rows(t->frame->nrows, sizeof(uint32));
+			column->ncategories = file->learn.features[f].nvalues;
+		}
+	}
+	features_monotone(&t->values, file->nlabels, set);
+}
+
+/* The rows' features, as a prediction would see them. */
+static void
+encode_rows(Training *t)
+{
+	const ModelFile *file = &t->from->model->file;
+	Encoder    *encoder = encoder_create_values(t->from->model, t->model, CurrentMemoryContext);
+	const FrameColumn **read = palloc(mul_size(sizeof(FrameColumn *), file->ncolumns));
+	double	  **codes = palloc0(mul_size(sizeof(double *), file->ncolumns));
+	double	   *raw = palloc(mul_size(sizeof(double), file->ncolumns));
+	double	   *x = palloc(mul_size(sizeof(double), file->nfeatures));
+	uint64		unknown = 0;
+
+	for (uint32 c = 0; c < file->ncolumns; c++)
+	{
+		read[c] = frame_column(t->frame, t->from->model->column_names[c]);
+		check_column(t, &file->columns[c], read[c]);
+		if (file->columns[c].kind == COLUMN_CATEGORY)
+			codes[c] = column_codes(encoder, c, read[c], &unknown);
+	}
+	make_columns(t);
+	for (size_t i = 0; i < t->frame->nrows; i++)
+	{
+		if (i % 1024 == 0)
+			CHECK_FOR_INTERRUPTS();
+		for (uint32 c = 0; c < file->ncolumns; c++)
+			raw[c] = codes[c] == NULL ? read[c]->values[i] :
+				read[c]->codes[i] == LEARN_MISSING ? NAN : codes[c][read[c]->codes[i]];
+		encoder_values(encoder, raw, x);
+		for (uint32 f = 0; f < file->nfeatures; f++)
+		{
+			const LearnColumn *column = &t->set.columns[f];
+
+			if (column->kind == LEARN_NUMERIC)
+				((double *) column->values)[i] = x[f];
+			else
+				((uint32 *) column->codes)[i] = x[f] >= 0 && x[f] < column->ncategories ? (uint32) x[f] : LEARN_MISSING;
+		}
+	}
+	if (unknown > 0)
+		t->notes = lappend(t->notes, psprintf("%s values of categories that the model does not know count as missing",
+											  words_count(unknown)));
+}
+
+/* ---- target ----------------------------------------------------------------------------- */
+
+pg_noreturn static void
+unknown_class(const Training *t, const char *label)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("class '%s' of column \"%s\" is not one that model \"%s\" knows", label, t->from->model->target, t->model),
+			 errdetail("An update keeps the classes of the model; it has %u.", t->from->model->file.nlabels),
+			 errhint("Train the model again with rows of all classes, or leave these rows out in a view.")));
+}
+
+/* Classes of a category column. */
+static void
+classes_of_codes(Training *t, const FrameColumn *column)
+{
+	int		   *classes = palloc_rows(column->ncategories, sizeof(int));
+
+	for (uint32 i = 0; i < column->ncategories; i++)
+	{
+		classes[i] = encoder_label(t->from->model, column->categories[i], (int) strlen(column->categories[i]));
+		if (classes[i] < 0 && column->counts[i] > 0)
+			unknown_class(t, column->categories[i]);
+	}
+	for (size_t i = 0; i < t->frame->nrows; i++)
+		t->target.values[i] = classes[column->codes[i]];
+}
+
+/* Classes of a number column: the labels are numbers. */
+static void
+classes_of_values(Training *t, const FrameColumn *column)
+{
+	uint32		nlabels = t->from->model->file.nlabels;
+	double	   *numbers = palloc(mul_size(sizeof(double), nlabels));
+
+	for (uint32 k = 0; k < nlabels; k++)
+		numbers[k] = strtod(t->from->model->labels[k], NULL);
+	for (size_t i = 0; i < t->frame->nrows; i++)
+	{
+		uint32		k = 0;
+
+		if (i % 1024 == 0)
+			CHECK_FOR_INTERRUPTS();
+		while (k < nlabels && numbers[k] != column->values[i])
+			k++;
+		if (k == nlabels)
+			unknown_class(t, float8out_internal(column->values[i]));
+		t->target.values[i] = k;
+	}
+}
+
+/* Two classes of a number column: above what the training found, or not. */
+static void
+classes_of_cut(Training *t, const FrameColumn *column)
+{
+	double		cut = t->recipe ? json_object_number(&t->recipe->root, "cut") : NAN;
+
+	if (!isfinite(cut) || t->from->model->file.nlabels != 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("nothing says what a high value is for model \"%s\"", t->model),
+				 errhint("Train the model again.")));
+	for (size_t i = 0; i < t->frame->nrows; i++)
+		t->target.values[i] = column->values[i] > cut;
+}
+
+/* The target as the model's numbers or classes. */
+static void
+resolve_target(Training *t)
+{
+	const CachedModel *model = t->from->model;
+	const FrameColumn *column = &t->frame->columns[t->frame->target];
+	Target	   *target = &t->target;
+	bool		number = column->type.kind == COLUMN_NUMBER;
+	bool		high = t->values.value[PARAM_HIGH_VALUE_PERCENTILE].given;
+	bool		fits = model->file.task == TASK_REGRESSION || high ? number :
+		column->type.kind == COLUMN_CATEGORY || (number && model->file.numeric_labels);
+
+	if (!fits)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" has type %s, but model \"%s\" predicts %s", column->name, column->type_name,
+						t->model, model->file.task == TASK_REGRESSION || high ? "a number" : "one of its classes"),
+				 errhint("Give a relation like the one the model was trained on, or cast the column in a view.")));
+	target->task = (ModelTask) model->file.task;
+	target->nclasses = model->file.nlabels;
+	target->labels = palloc(mul_size(sizeof(char *), Max(model->file.nlabels, 1)));
+	for (uint32 k = 0; k < model->file.nlabels; k++)
+		target->labels[k] = pstrdup(model->labels[k]);
+	target->numeric_labels = model->file.numeric_labels;
+	target->positive = model->file.positive;
+	target->cut = NAN;
+	target->values = palloc_rows(t->frame->nrows, sizeof(double));
+	if (target->task == TASK_REGRESSION)
+		memcpy(target->values, column->values, sizeof(double) * t->frame->nrows);
+	else if (high)
+		classes_of_cut(t, column);
+	else if (number)
+		classes_of_values(t, column);
+	else
+		classes_of_codes(t, column);
+	target->counts = palloc0(mul_size(sizeof(uint64), Max(target->nclasses, 1)));
+	for (size_t i = 0; target->nclasses > 0 && i < t->frame->nrows; i++)
+		target->counts[(uint32) target->values[i]]++;
+}
+
+/* ---- what is stored ------------------------------------------------------------------------ */
+
+/* Is the new version to predict from now on? */
+static void
+decide_activation(Training *t, FunctionCallInfo fcinfo)
+{
+	Continuation *from = t->from;
+	const char *metric = scores_headline(&t->target);
+	double		before = scores_value(&from->before, metric);
+	double		after = scores_value(&t->score, metric);
+
+	if (!PG_ARGISNULL(ARG_ACTIVATE))
+	{
+		from->activate = PG_GETARG_BOOL(ARG_ACTIVATE);
+		return;
+	}
+	from->if_current = true;
+	from->activate = after >= before;	/* false where one is not a number */
+	if (from->activate)
+		return;
+	if (isnan(after) || isnan(before))
+		t->notes = lappend(t->notes, psprintf("it was not measured against version %d: echolon_activate decides which one predicts",
+											  from->version->version));
+	else
+		t->notes = lappend(t->notes, psprintf("it is worse than version %d on the held-out rows: that one goes on predicting",
+											  from->version->version));
+}
+
+/* A member of a jsonb object, as a Jsonb; NULL: there is none. */
+static Jsonb *
+object_member(Jsonb *object, const char *key)
+{
+	JsonbValue	value;
+
+	if (object == NULL || !JB_ROOT_IS_OBJECT(object) ||
+		getKeyJsonValueFromContainer(&object->root, key, (int) strlen(key), &value) == NULL ||
+		value.type != jbvBinary)
+		return NULL;
+	return JsonbValueToJsonb(&value);
+}
+
+static Jsonb *
+concat(Jsonb *a, Jsonb *b)
+{
+	return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(a), JsonbPGetDatum(b)));
+}
+
+static Jsonb *
+without(Jsonb *object, const char *key)
+{
+	return DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(object), CStringGetTextDatum(key)));
+}
+
+static Jsonb *
+parse(const char *text)
+{
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+}
+
+/*
+ * The older recipe with the split of this update, and what it did.  A retraining repeats the first training;
+ * its list of updates says what came after.
+ */
+static Jsonb *
+update_recipe(const Training *t)
+{
+	Jsonb	   *recipe = record_recipe(t);
+	Jsonb	   *updates = object_member(t->recipe, "updates");
+	StringInfoData own;
+
+	initStringInfo(&own);
+	appendStringInfo(&own, "[{\"version\": %d, \"relation\": ", t->from->version->version);
+	json_string(&own, relation_name(t->values.value[PARAM_RELATION].relation));
+	appendStringInfo(&own, ", \"rows\": %zu, \"fitted\": %zu, \"n_estimators\": " INT64_FORMAT ", \"seed\": " INT64_FORMAT,
+					 t->frame->nrows, t->nfitted, t->values.value[PARAM_N_ESTIMATORS].integer,
+					 t->values.value[PARAM_SEED].integer);
+	if (t->params.algorithm == LEARN_BOOSTING)
+	{
+		appendStringInfoString(&own, ", \"learning_rate\": ");
+		json_number(&own, t->params.learning_rate);
+	}
+	appendStringInfoString(&own, "}]");
+	updates = updates != NULL && JB_ROOT_IS_ARRAY(updates) ? concat(updates, parse(own.data)) : parse(own.data);
+
+	if (t->recipe != NULL && JB_ROOT_IS_OBJECT(t->recipe))
+		recipe = concat(recipe, without(without(t->recipe, "split"), "updates"));
+	resetStringInfo(&own);
+	appendStringInfo(&own, "{\"grown\": %u, \"updates\": ", t->from->start.first + t->params.n_estimators);
+	(void) JsonbToCString(&own, &updates->root, VARSIZE(updates));
+	appendStringInfoChar(&own, '}');
+	return concat(recipe, parse(own.data));
+}
+
+/* An echolon.update_result. */
+static HeapTuple
+result_row(const Training *t, TupleDesc desc)
+{
+	const char *metric = scores_headline(&t->target);
+	double		before = scores_value(&t->from->before, metric);
+	double		after = scores_value(&t->score, metric);
+	Datum		row[14];
+	bool		nulls[14] = {false};
+
+	row[0] = CStringGetTextDatum(t->model);
+	row[1] = Int32GetDatum(t->version);
+	row[2] = BoolGetDatum(t->active);
+	row[3] = Int32GetDatum(t->from->version->version);
+	row[4] = Int64GetDatum((int64) t->frame->nrows);
+	row[5] = Int64GetDatum((int64) t->outer.ntest);
+	row[6] = CStringGetTextDatum(metric);
+	row[7] = Float8GetDatum(before);
+	nulls[7] = !isfinite(before);
+	row[8] = Float8GetDatum(after);
+	nulls[8] = !isfinite(after);
+	row[9] = Int32GetDatum((int32) t->from->start.model->ntrees);
+	row[10] = Int32GetDatum((int32) t->fit.model.ntrees);
+	row[11] = Float8GetDatum(t->seconds);
+	row[12] = PointerGetDatum(record_notes_array(t));
+	row[13] = JsonbPGetDatum(record_details(t));
+	return heap_form_tuple(BlessTupleDesc(desc), row, nulls);
+}
+
+/* (model, relation, n_estimators, learning_rate, test_fraction, version, activate, seed) -> echolon.update_result */
+Datum
+echolon_update(PG_FUNCTION_ARGS)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context = AllocSetContextCreate(caller, "Echolon update", ALLOCSET_DEFAULT_SIZES);
+	Training   *t;
+	TupleDesc	desc;
+	HeapTuple	row;
+	Datum		result;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "function returns no row type");
+	MemoryContextSwitchTo(context);
+	t = update_begin(fcinfo);
+	update_read(t);
+	resolve_target(t);
+	encode_rows(t);
+	split_rows(t);
+	training_prepare(t);
+	continue_and_measure(t);
+	training_finish(t);
+	decide_activation(t, fcinfo);
+	t->recipe = update_recipe(t);
+	training_store(t);
+	row = result_row(t, desc);
+
+	MemoryContextSwitchTo(caller);
+	result = HeapTupleGetDatum(heap_copytuple(row));
+	MemoryContextDelete(context);
+	return result;
+}
