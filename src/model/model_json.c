@@ -117,6 +117,44 @@ part_name(uint32 part)
 	return names[part];
 }
 
+/* What is done to a column's value before it becomes features; only what there is. */
+static void
+put_treatment(Writer *w, uint32 c, const ModelTreatment *treatment)
+{
+	static const char *const imputes[] = {NULL, "mean", "median", "mode", "constant"};
+	static const char *const scales[] = {NULL, "standard", "minmax", "robust"};
+
+	if (isfinite(treatment->low))
+	{
+		put_key(w, ", ", "clip_low");
+		put_number(w, treatment->low);
+	}
+	if (isfinite(treatment->high))
+	{
+		put_key(w, ", ", "clip_high");
+		put_number(w, treatment->high);
+	}
+	if (treatment->impute != IMPUTE_NONE)
+	{
+		put_word(w, ", ", "impute", imputes[treatment->impute]);
+		if (w->file->columns[c].kind == COLUMN_CATEGORY)
+			put_word(w, ", ", "fill", w->model->categories[c][(uint32) treatment->fill]);
+		else
+		{
+			put_key(w, ", ", "fill");
+			put_number(w, treatment->fill);
+		}
+	}
+	if (treatment->scale != SCALE_NONE)
+	{
+		put_word(w, ", ", "scale", scales[treatment->scale]);
+		put_key(w, ", ", "center");
+		put_number(w, treatment->center);
+		put_key(w, ", ", "width");
+		put_number(w, treatment->width);
+	}
+}
+
 static void
 put_column(Writer *w, uint32 c)
 {
@@ -135,6 +173,8 @@ put_column(Writer *w, uint32 c)
 		put_key(w, ", ", "last_is_other");
 		appendStringInfoString(&w->out, column->pooled ? "true" : "false");
 	}
+	if (column->treatment != NULL)
+		put_treatment(w, c, column->treatment);
 	appendStringInfoChar(&w->out, '}');
 }
 
@@ -187,6 +227,11 @@ put_head(Writer *w)
 		put_word(w, ", ", "positive_class", w->model->labels[file->positive]);
 		put_key(w, ", ", "threshold");
 		put_number(w, file->threshold);
+	}
+	if (file->has_cut)
+	{
+		put_key(w, ", ", "cut");
+		put_number(w, file->cut);
 	}
 	put_word(w, ", ", "combine", forest ? "mean" : "sum");
 	put_word(w, ", ", "link", links[w->learn->link]);

@@ -27,6 +27,7 @@
 
 #include "data/words.h"
 #include "model/store.h"
+#include "predict/actual.h"
 #include "predict/encoder.h"
 #include "train/train.h"
 
@@ -337,78 +338,42 @@ unknown_class(const Training *t, const char *label)
 			 errhint("Train the model again with rows of all classes, or leave these rows out in a view.")));
 }
 
-/* Classes of a category column. */
+/* The target of each row, as the model's number or class. */
 static void
-classes_of_codes(Training *t, const FrameColumn *column)
+read_target(Training *t, const ActualReader *reader, const FrameColumn *column)
 {
-	int		   *classes = palloc_rows(column->ncategories, sizeof(int));
+	double	   *values = t->target.values;
+	double	   *classes = palloc_rows(column->ncategories, sizeof(double));
 
 	for (uint32 i = 0; i < column->ncategories; i++)
 	{
-		classes[i] = encoder_label(t->from->model, column->categories[i], (int) strlen(column->categories[i]));
-		if (classes[i] < 0 && column->counts[i] > 0)
-			unknown_class(t, column->categories[i]);
+		const char *label = column->categories[i];
+
+		if (actual_of_label(reader, label, (int) strlen(label), &classes[i]) != ACTUAL_VALUE && column->counts[i] > 0)
+			unknown_class(t, label);
 	}
-	for (size_t i = 0; i < t->frame->nrows; i++)
-		t->target.values[i] = classes[column->codes[i]];
-}
-
-/* Classes of a number column: the labels are numbers. */
-static void
-classes_of_values(Training *t, const FrameColumn *column)
-{
-	uint32		nlabels = t->from->model->file.nlabels;
-	double	   *numbers = palloc(mul_size(sizeof(double), nlabels));
-
-	for (uint32 k = 0; k < nlabels; k++)
-		numbers[k] = strtod(t->from->model->labels[k], NULL);
 	for (size_t i = 0; i < t->frame->nrows; i++)
 	{
-		uint32		k = 0;
-
 		if (i % 1024 == 0)
 			CHECK_FOR_INTERRUPTS();
-		while (k < nlabels && numbers[k] != column->values[i])
-			k++;
-		if (k == nlabels)
+		if (column->type.kind == COLUMN_CATEGORY)
+			values[i] = classes[column->codes[i]];
+		else if (actual_of_number(reader, column->values[i], &values[i]) != ACTUAL_VALUE)
 			unknown_class(t, float8out_internal(column->values[i]));
-		t->target.values[i] = k;
 	}
+	pfree(classes);
 }
 
-/* Two classes of a number column: above what the training found, or not. */
-static void
-classes_of_cut(Training *t, const FrameColumn *column)
-{
-	double		cut = t->recipe ? json_object_number(&t->recipe->root, "cut") : NAN;
-
-	if (!isfinite(cut) || t->from->model->file.nlabels != 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("nothing says what a high value is for model \"%s\"", t->model),
-				 errhint("Train the model again.")));
-	for (size_t i = 0; i < t->frame->nrows; i++)
-		t->target.values[i] = column->values[i] > cut;
-}
-
-/* The target as the model's numbers or classes. */
+/* The target, which is the stored model's. */
 static void
 resolve_target(Training *t)
 {
 	const CachedModel *model = t->from->model;
 	const FrameColumn *column = &t->frame->columns[t->frame->target];
 	Target	   *target = &t->target;
-	bool		number = column->type.kind == COLUMN_NUMBER;
-	bool		high = t->values.value[PARAM_HIGH_VALUE_PERCENTILE].given;
-	bool		fits = model->file.task == TASK_REGRESSION || high ? number :
-		column->type.kind == COLUMN_CATEGORY || (number && model->file.numeric_labels);
+	ActualReader reader;
 
-	if (!fits)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" has type %s, but model \"%s\" predicts %s", column->name, column->type_name,
-						t->model, model->file.task == TASK_REGRESSION || high ? "a number" : "one of its classes"),
-				 errhint("Give a relation like the one the model was trained on, or cast the column in a view.")));
+	actual_begin(&reader, model, t->model, column->type.typid);
 	target->task = (ModelTask) model->file.task;
 	target->nclasses = model->file.nlabels;
 	target->labels = palloc(mul_size(sizeof(char *), Max(model->file.nlabels, 1)));
@@ -416,19 +381,14 @@ resolve_target(Training *t)
 		target->labels[k] = pstrdup(model->labels[k]);
 	target->numeric_labels = model->file.numeric_labels;
 	target->positive = model->file.positive;
-	target->cut = NAN;
+	target->cut = model->file.has_cut ? model->file.cut : NAN;
 	target->values = palloc_rows(t->frame->nrows, sizeof(double));
-	if (target->task == TASK_REGRESSION)
-		memcpy(target->values, column->values, sizeof(double) * t->frame->nrows);
-	else if (high)
-		classes_of_cut(t, column);
-	else if (number)
-		classes_of_values(t, column);
-	else
-		classes_of_codes(t, column);
+	read_target(t, &reader, column);
 	target->counts = palloc0(mul_size(sizeof(uint64), Max(target->nclasses, 1)));
 	for (size_t i = 0; target->nclasses > 0 && i < t->frame->nrows; i++)
 		target->counts[(uint32) target->values[i]]++;
+	if (model->file.has_cut)
+		target->above = (double) target->counts[1] / (double) t->frame->nrows;
 }
 
 /* ---- what is stored ------------------------------------------------------------------------ */

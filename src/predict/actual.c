@@ -48,37 +48,43 @@ actual_begin(ActualReader *reader, const CachedModel *model, const char *name, O
 }
 
 ActualKind
-actual_read(const ActualReader *reader, Datum value, bool isnull, double *actual)
+actual_of_number(const ActualReader *reader, double number, double *actual)
 {
 	const ModelFile *file = &reader->model->file;
+
+	if (isnan(number) || (file->task == TASK_REGRESSION && isinf(number)))
+		return ACTUAL_MISSING;
+	*actual = file->has_cut ? number > file->cut : number;
+	if (reader->numbers == NULL)
+		return ACTUAL_VALUE;
+	for (uint32 k = 0; k < file->nlabels; k++)
+		if (reader->numbers[k] == number)
+		{
+			*actual = k;
+			return ACTUAL_VALUE;
+		}
+	return ACTUAL_UNKNOWN;
+}
+
+ActualKind
+actual_of_label(const ActualReader *reader, const char *label, int length, double *actual)
+{
+	int			k = encoder_label(reader->model, label, length);
+
+	*actual = k;
+	return k >= 0 ? ACTUAL_VALUE : ACTUAL_UNKNOWN;
+}
+
+ActualKind
+actual_read(const ActualReader *reader, Datum value, bool isnull, double *actual)
+{
+	const char *label;
+	int			length;
 
 	if (isnull)
 		return ACTUAL_MISSING;
 	if (reader->type.kind == COLUMN_NUMBER)
-	{
-		double		number = column_number(&reader->type, value);
-
-		if (isnan(number) || (file->task == TASK_REGRESSION && isinf(number)))
-			return ACTUAL_MISSING;
-		*actual = file->has_cut ? number > file->cut : number;
-		if (reader->numbers == NULL)
-			return ACTUAL_VALUE;
-		for (uint32 k = 0; k < file->nlabels; k++)
-			if (reader->numbers[k] == number)
-			{
-				*actual = k;
-				return ACTUAL_VALUE;
-			}
-	}
-	else
-	{
-		int			length;
-		const char *label = column_label(&reader->type, value, &length);
-		int			k = encoder_label(reader->model, label, length);
-
-		*actual = k;
-		if (k >= 0)
-			return ACTUAL_VALUE;
-	}
-	return ACTUAL_UNKNOWN;
+		return actual_of_number(reader, column_number(&reader->type, value), actual);
+	label = column_label(&reader->type, value, &length);
+	return actual_of_label(reader, label, length, actual);
 }

@@ -32,4 +32,8 @@ extern void actual_begin(ActualReader *reader, const CachedModel *model, const c
 
 extern ActualKind actual_read(const ActualReader *reader, Datum value, bool isnull, double *actual);
 
+/* The same of a value that was read before: a number that is not NULL, or a label of length bytes. */
+extern ActualKind actual_of_number(const ActualReader *reader, double number, double *actual);
+extern ActualKind actual_of_label(const ActualReader *reader, const char *label, int length, double *actual);
+
 #endif							/* ECHOLON_ACTUAL_H */

@@ -110,8 +110,9 @@ record_notes(Training *t)
 			top = f;
 	}
 	if (!isnan(t->target.cut))
-		note(t, psprintf("'high' is above %s: %.1f %% of the training rows%s", float8out_internal(t->target.cut),
-						 100 * t->target.above, t->target.moved ? ", the next distinct value, because of ties" : ""));
+		note(t, psprintf("'high' is above %s: %.1f %% of the %s%s", float8out_internal(t->target.cut),
+						 100 * t->target.above, t->from ? "rows" : "training rows",
+						 t->target.moved ? ", the next distinct value, because of ties" : ""));
 	if ((phrase = clean_outlier_note(t)) != NULL)
 		note(t, phrase);
 	if ((phrase = clean_scale_note(t)) != NULL)
@@ -283,13 +284,7 @@ record_recipe(const Training *t)
 			appendStringInfo(&buf, "\"groups\", \"threshold\": \"" UINT64_FORMAT "\"", t->outer.group_threshold);
 			break;
 	}
-	appendStringInfoChar(&buf, '}');
-	if (isfinite(t->target.cut))
-	{
-		appendStringInfoString(&buf, ", \"cut\": ");
-		json_number(&buf, t->target.cut);
-	}
-	appendStringInfoChar(&buf, '}');
+	appendStringInfoString(&buf, "}}");
 	return jsonb_from_text(buf.data);
 }
 
