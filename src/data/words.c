@@ -59,6 +59,9 @@ words_percent(double share)
 {
 	if (!isfinite(share))
 		return pstrdup("unknown");
+	/* nearly all is not all */
+	if (share > 0.995 && share < 1)
+		return words_fine_percent(share);
 	return psprintf("%.*f %%", share != 0 && fabs(share) < 0.0995 ? 1 : 0, 100 * share);
 }
 

@@ -121,7 +121,7 @@ record_notes(Training *t)
 		note(t, phrase);
 	if ((phrase = set_fitted_note(t)) != NULL)
 		note(t, phrase);
-	if (t->values.value[PARAM_ENCODE].given && t->set.nencoded == 0)
+	if (t->values.value[PARAM_ENCODE].given && t->set.nencoded == 0 && !t->from)
 		note(t, pstrdup("encode => 'target' changed nothing: no category column has more than 4 levels"));
 	if (total <= 0)
 		note(t, pstrdup("no feature says anything about the target: every importance is zero"));
