@@ -1,5 +1,5 @@
--- demo.sql: a walk through Echolon; run by "make demo" after load.sql, or by
--- psql in any database that has the demo's tables.
+-- demo.sql: a walk through Echolon; run by "make demo" in demo/data after load.sql, or by psql
+-- there, in any database that has the demo's tables.
 \set QUIET on
 \set ON_ERROR_STOP on
 \pset footer off
@@ -12,7 +12,49 @@
 CREATE EXTENSION IF NOT EXISTS echolon;
 
 \echo
-\echo '=== 1. Which customers will leave?  Gradient boosting on 5,000 customers of a telephone company ==='
+\echo '=== 1. From a file to an answer: house sales in Ames, Iowa ==='
+\echo
+\echo 'A file that nobody has described.  (A file on the server is read by its path; this one comes from the client.)'
+\echo
+\echo '\\set file `cat ames.csv`'
+\echo 'SELECT * FROM echolon_load_csv(''houses'', content => :''file'', null_marks => ''{\\N,""}'');'
+\echo
+\set file `cat ames.csv`
+SELECT table_name, rows_loaded, rows_refused, array_length(columns, 1) AS columns, columns[1:4] AS the_first_four
+FROM echolon_load_csv('houses', content => :'file', null_marks => '{\\N,""}');
+\echo 'What is wrong with it?  (Nothing that would stop a training; what is merely worth knowing is left out here.)'
+\echo
+\echo 'SELECT * FROM echolon_validate(''houses'', ''sale_price'') WHERE severity <> ''info'';'
+\echo
+SELECT rule, severity, column_name, message FROM echolon_validate('houses', 'sale_price') WHERE severity <> 'info';
+SELECT rule, count(*) AS columns, min(message) AS such_as FROM echolon_validate('houses', 'sale_price') GROUP BY rule ORDER BY 2 DESC;
+\echo 'Features that might help: areas put together, and how common a neighborhood is:'
+\echo
+\echo 'SELECT * FROM echolon_create_features(''house_features'', ''houses'', numeric_columns => ''{gr_liv_area,total_bsmt_sf,garage_area}'','
+\echo '  category_columns => ''{neighborhood}'', families => ''{interaction,categorical}'', interactions => ''{sum,ratio}'');'
+\echo
+SELECT feature_set, features FROM echolon_create_features('house_features', 'houses', numeric_columns => '{gr_liv_area,total_bsmt_sf,garage_area}',
+	category_columns => '{neighborhood}', families => '{interaction,categorical}', interactions => '{sum,ratio}');
+\echo 'Clean, train, measure, report: a forest for the price, boosted trees for whether it is in the upper quarter'
+\echo
+\echo 'SELECT * FROM echolon_fine_tune(''house_features'', ''sale_price'');'
+\echo
+CREATE TABLE report AS SELECT * FROM echolon_fine_tune('house_features', 'sale_price');
+SELECT section, item, value, note FROM report WHERE (section, item) IN (('data', 'rows'), ('data', 'held-out rows'),
+	('regression', 'mae'), ('regression', 'r2'), ('classification', 'accuracy'), ('classification', 'roc_auc'), ('classification', 'class high'));
+\echo 'The same in words:'
+\echo
+SELECT note AS sentence FROM report WHERE section = 'summary' AND item IN ('score', 'error', 'ranking', 'classes', 'features');
+\echo 'And the answer:'
+\echo
+\echo 'SELECT sale_price, echolon_predict(''house_features_sale_price_regression'', h), … FROM house_features AS h;'
+\echo
+SELECT row_id AS house, neighborhood, sale_price AS sold_for, round(echolon_predict('house_features_sale_price_regression', h)) AS worth,
+	round(echolon_predict_proba('house_features_sale_price_classification', h, 'high')::numeric, 2) AS upper_quarter
+FROM house_features AS h ORDER BY row_id LIMIT 5;
+
+\echo
+\echo '=== 2. Which customers will leave?  Gradient boosting on 5,000 customers of a telephone company ==='
 \echo
 \echo 'SELECT * FROM echolon_train_gb(''customers'', ''churn'');'
 \echo
@@ -49,7 +91,7 @@ SELECT row_id AS customer, state, international_plan AS abroad, round(total_day_
 	number_customer_service_calls AS complaints, round(risk::numeric, 3) AS risk
 FROM at_risk ORDER BY risk DESC LIMIT 10;
 
-\echo '=== 2. What is a house worth?  A random forest on 2,930 sales in Ames, Iowa, with 73 columns ==='
+\echo '=== 3. What is a house worth?  A random forest on 2,930 sales in Ames, Iowa, with 73 columns ==='
 \echo
 \echo 'SELECT * FROM echolon_train_rf(''house_sales'', ''sale_price'');'
 \echo
@@ -67,7 +109,7 @@ SELECT area AS living_area_sq_ft, round(echolon_predict_json('house_sales_sale_p
 		to_jsonb(h) || jsonb_build_object('gr_liv_area', area, 'first_flr_sf', area))) AS worth
 FROM (SELECT * FROM house_sales WHERE row_id = 1) AS h, unnest(ARRAY[1000, 1500, 2000, 2500]) AS area;
 
-\echo '=== 3. Next month''s home sales in 46 Texas cities: features of the months before ==='
+\echo '=== 4. Next month''s home sales in 46 Texas cities: features of the months before ==='
 \echo
 \echo 'Units times median price nearly is the revenue, so these columns of the same month must not be used.  What is left'
 \echo 'are the city and the date:'
