@@ -24,6 +24,7 @@
 #include "utils/date.h"
 #include "utils/float.h"
 #include "utils/fmgrprotos.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
@@ -362,22 +363,13 @@ begin_columns(Preprocessing *p)
 					 errhint("Values are filled in its order, within group_by.")));
 }
 
-/* A date's raw number as text of its type. */
+/* A date's raw number as text of its type, which is read the same in any session: ISO, a timestamptz with its offset. */
 static char *
 date_text(const PrepColumn *column, double raw)
 {
 	Datum		value = column->type.kind == COLUMN_DATE ? DateADTGetDatum((DateADT) raw) : Int64GetDatum((int64) raw);
-	Oid			output;
-	bool		varlena;
-	char	   *text;
-	int			nest = NewGUCNestLevel();
 
-	/* read again in any session: ISO, and a timestamptz with its offset */
-	(void) set_config_option("datestyle", "ISO", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	getTypeOutputInfo(column->type.basetype, &output, &varlena);
-	text = OidOutputFunctionCall(output, value);
-	AtEOXact_GUC(true, nest);
-	return text;
+	return JsonEncodeDateTime(NULL, value, column->type.basetype, NULL);
 }
 
 /* The constant as text of the column's type; an error where it is not, and the column was named. */
