@@ -17,6 +17,7 @@
 
 #include "learn/loss.h"
 #include "learn/mathfn.h"
+#include "learn/sort.h"
 #include "learn/sum.h"
 
 #define LOSS_BLOCK			256		/* rows whose exponentials are taken together */
@@ -36,26 +37,11 @@ typedef struct SelectItem
 	double		weight;
 } SelectItem;
 
-/* A double's bits as a number that sorts like it; -0 and 0 are the same. */
+/* The key of a double; -0 and 0 are the same. */
 static inline uint64_t
 order_key(double value)
 {
-	uint64_t	u;
-
-	value += 0.0;
-	memcpy(&u, &value, sizeof(u));
-	return (u >> 63) ? ~u : u | (UINT64_C(1) << 63);
-}
-
-/* The double of a key. */
-static inline double
-order_value(uint64_t key)
-{
-	double		value;
-
-	key = (key >> 63) ? key & (UINT64_MAX >> 1) : ~key;
-	memcpy(&value, &key, sizeof(value));
-	return value;
+	return sort_key(value + 0.0);
 }
 
 /* The key at which the weight, cumulated from below, reaches want; items is reordered. */
@@ -117,7 +103,7 @@ select_quantile(const LearnEnv *env, SelectItem *items, size_t n, double q)
 	}
 	want = q * total - QUANTILE_SLACK * total;
 	if (want <= 0.0)
-		return order_value(lowest);
+		return sort_value(lowest);
 
 	shift = 64;
 	while (shift > 8 && (lowest ^ highest) >> (shift - 8) == 0)
@@ -147,7 +133,7 @@ select_quantile(const LearnEnv *env, SelectItem *items, size_t n, double q)
 				items[kept++] = items[i];
 		n = kept;
 	}
-	return order_value(select_sorted(items, n, want));
+	return sort_value(select_sorted(items, n, want));
 }
 
 double
