@@ -106,6 +106,7 @@ typedef struct FormatPlan
 {
 	uint32_t	version;
 	FormatSection section[FORMAT_NSECTIONS];
+	bool		part;
 	size_t		length;			/* of all bytes; SIZE_MAX where they do not add up */
 	size_t		nstrings;
 	size_t		ntext;			/* bytes of SECTION_TEXT */
@@ -120,6 +121,8 @@ plan_section(FormatPlan *plan, FormatSectionKind kind, uint64_t count, size_t si
 	section->kind = kind;
 	section->reserved = 0;
 	section->offset = plan->length;
+	if (plan->part && format_shared(kind))
+		count = 0;
 	if (plan->length > SIZE_MAX / 2 || count > (SIZE_MAX / 2 - plan->length) / size)
 	{
 		plan->length = SIZE_MAX;
@@ -177,19 +180,12 @@ count_treatments(const ModelFile *file)
 	return 0;
 }
 
-/* Where each section begins and how long it is. */
+/* Count the strings, bins and bounds of the schema and its statistics. */
 static void
-plan_sections(const ModelFile *file, FormatPlan *plan)
+plan_schema(const ModelFile *file, FormatPlan *plan, uint64_t *nupper, uint64_t *ncounts)
 {
-	const LearnModel *learn = &file->learn;
-	uint64_t	nupper = 0,
-				ncounts = 0,
-				nmeans = count_means(file);
-	uint32_t	ntreatments = count_treatments(file);
-	bool		cut = file->has_cut;
-
-	memset(plan, 0, sizeof(*plan));
-	plan->version = ntreatments > 0 || cut ? 3 : nmeans > 0 ? 2 : 1;
+	if (file->part)
+		return;
 	plan_string(plan, file->target);
 	for (uint32_t i = 0; i < file->nlabels; i++)
 		plan_string(plan, file->labels[i]);
@@ -204,10 +200,28 @@ plan_sections(const ModelFile *file, FormatPlan *plan)
 	for (uint32_t f = 0; f < file->nfeatures; f++)
 	{
 		plan_string(plan, file->features[f].name);
-		ncounts += file->stats[f].nbins;
-		if (learn->features[f].kind == LEARN_NUMERIC)
-			nupper += file->stats[f].nbins;
+		*ncounts += file->stats[f].nbins;
+		if (file->learn.features[f].kind == LEARN_NUMERIC)
+			*nupper += file->stats[f].nbins;
 	}
+}
+
+/* Where each section begins and how long it is. */
+static void
+plan_sections(const ModelFile *file, FormatPlan *plan)
+{
+	const LearnModel *learn = &file->learn;
+	uint64_t	nupper = 0,
+				ncounts = 0,
+				nmeans = count_means(file);
+	uint32_t	ntreatments = count_treatments(file);
+	bool		cut = file->has_cut && !file->part;
+	const ModelGroups *groups = file->groups;
+
+	memset(plan, 0, sizeof(*plan));
+	plan->version = groups ? 4 : ntreatments > 0 || cut ? 3 : nmeans > 0 ? 2 : 1;
+	plan->part = file->part;
+	plan_schema(file, plan, &nupper, &ncounts);
 
 	plan->length = sizeof(FormatHeader) + format_nsections(plan->version) * sizeof(FormatSection);
 	plan_section(plan, SECTION_GENERAL, 1, sizeof(FormatGeneral));
@@ -237,6 +251,13 @@ plan_sections(const ModelFile *file, FormatPlan *plan)
 	{
 		plan_section(plan, SECTION_TREATMENTS, ntreatments, sizeof(ModelTreatment));
 		plan_section(plan, SECTION_CUT, cut ? 1 : 0, sizeof(double));
+	}
+	if (groups)
+	{
+		plan_section(plan, SECTION_GROUP_COLUMNS, groups->ncolumns, sizeof(uint32_t));
+		plan_section(plan, SECTION_GROUP_KEYS, (uint64_t) groups->ngroups * groups->ncolumns, sizeof(double));
+		plan_section(plan, SECTION_GROUP_FIRST, (uint64_t) groups->ngroups + 1, sizeof(uint64_t));
+		plan_section(plan, SECTION_GROUP_MODELS, groups->first[groups->ngroups], 1);
 	}
 
 	/* A string's place has 32 bits. */
@@ -446,8 +467,11 @@ model_file_write(const ModelFile *file, uint8_t *bytes)
 	general->ntrees = learn->ntrees;
 	general->nscores = learn->nscores;
 
-	write_schema(file, &plan, bytes);
-	write_stats(file, &plan, bytes);
+	if (!file->part)
+	{
+		write_schema(file, &plan, bytes);
+		write_stats(file, &plan, bytes);
+	}
 	write_thresholds(file, &plan, bytes);
 
 	/* Without sets the learner may leave their tables out: they are zeros. */
@@ -467,6 +491,13 @@ model_file_write(const ModelFile *file, uint8_t *bytes)
 	{
 		write_treatments(file, &plan, bytes);
 		write_section(&plan, bytes, SECTION_CUT, &file->cut);
+	}
+	if (file->groups)
+	{
+		write_section(&plan, bytes, SECTION_GROUP_COLUMNS, file->groups->columns);
+		write_section(&plan, bytes, SECTION_GROUP_KEYS, file->groups->keys);
+		write_section(&plan, bytes, SECTION_GROUP_FIRST, file->groups->first);
+		write_section(&plan, bytes, SECTION_GROUP_MODELS, file->groups->bytes);
 	}
 
 	model_file_seal(bytes, plan.length);

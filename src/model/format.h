@@ -142,6 +142,7 @@ typedef struct ModelFeature
 
 typedef struct ModelFile
 {
+	bool		part;			/* of another model, whose schema, classes and statistics are its own too */
 	uint32_t	task;			/* ModelTask */
 	const char *target;			/* column name */
 	uint32_t	nlabels;		/* classification: learn.nclasses */
@@ -155,16 +156,40 @@ typedef struct ModelFile
 	const ModelColumn *columns;
 	uint32_t	nfeatures;
 	const ModelFeature *features;
-	const LearnStats *stats;	/* [nfeatures] */
+	const LearnStats *stats;	/* [nfeatures]; NULL: of a part */
 	LearnModel	learn;
+	const struct ModelGroups *groups;	/* NULL: none */
 } ModelFile;
 
 /*
- * Version 1 has no target-encoded features, version 2 no treatments and no cut.  A model is
+ * Models of groups: a row whose group has one is predicted by it, every other row by the model itself.
+ */
+typedef struct ModelGroups
+{
+	uint32_t	ncolumns;		/* that tell the group */
+	const uint32_t *columns;	/* [ncolumns] in the model's columns, ascending */
+	uint32_t	ngroups;
+	const double *keys;			/* [ngroups * ncolumns] a category's code, or a number; ascending */
+	const uint64_t *first;		/* [ngroups + 1] where each one's bytes begin; then their end */
+	const uint8_t *bytes;		/* as model_file_write writes parts, one behind the other */
+	const ModelFile *models;	/* [ngroups] as read; not needed to write */
+} ModelGroups;
+
+#define MODEL_MAX_GROUPS		10000
+#define MODEL_MAX_GROUP_COLUMNS	8
+
+/*
+ * The model that predicts a row: that of its group, or file itself.  raw: the row's columns as they were
+ * read (codes, numbers), before their treatment.
+ */
+extern const ModelFile *model_file_of(const ModelFile *file, const double *raw);
+
+/*
+ * Version 1 has no target-encoded features, version 2 no treatments and no cut, version 3 no groups.  A model is
  * written in the first version that has what it needs, so the same training gives the same bytes
  * for ever.  All are read.
  */
-#define MODEL_FORMAT_VERSION 3
+#define MODEL_FORMAT_VERSION 4
 
 /* Bytes model_file_write will fill; SIZE_MAX where they do not add up. */
 extern size_t model_file_size(const ModelFile *file);

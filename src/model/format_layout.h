@@ -1,7 +1,7 @@
 /*
  * format_layout.h
  *		How the bytes of a model lie: shared by format.c, which writes them, and
- *		format_read.c, which checks and reads them (with format_text.c).
+ *		format_read.c, which checks and reads them (with format_text.c and format_groups.c).
  *		docs/model-format.md says it in prose.
  *
  * A header, a table of sections, the sections in the table's order.  Nothing in
@@ -27,7 +27,7 @@
 typedef struct FormatHeader
 {
 	char		magic[8];
-	uint32_t	version;		/* 1; 2: with SECTION_MEANS; 3: with those behind it */
+	uint32_t	version;		/* 1; 2: with SECTION_MEANS; 3: with SECTION_CUT; 4: with all */
 	uint32_t	checksum;		/* CRC-32C of all bytes, this field taken as zero */
 	uint64_t	length;			/* of all bytes */
 	uint32_t	nsections;
@@ -67,15 +67,24 @@ typedef enum FormatSectionKind
 	SECTION_SPLITS,				/* uint64, one a feature */
 	SECTION_MEANS,				/* version 2: float64, model_nmeans() a target-encoded feature */
 	SECTION_TREATMENTS,			/* version 3: ModelTreatment, one a column; or none */
-	SECTION_CUT					/* version 3: float64; or none */
+	SECTION_CUT,				/* version 3: float64; or none */
+	SECTION_GROUP_COLUMNS,		/* version 4: uint32 */
+	SECTION_GROUP_KEYS,			/* version 4: float64, one a group and column */
+	SECTION_GROUP_FIRST,		/* version 4: uint64, ngroups + 1 */
+	SECTION_GROUP_MODELS		/* version 4: models that are parts, of versions 1 to 3 */
 } FormatSectionKind;
 
-#define FORMAT_NSECTIONS	23	/* of version 3 */
+#define FORMAT_NSECTIONS	27	/* of version 4 */
 
 /* Sections of a version: the first so many of FormatSectionKind. */
 #define format_nsections(version) \
 	((version) == 1 ? (uint32_t) SECTION_SPLITS : \
-	 (version) == 2 ? (uint32_t) SECTION_MEANS : (uint32_t) SECTION_CUT)
+	 (version) == 2 ? (uint32_t) SECTION_MEANS : \
+	 (version) == 3 ? (uint32_t) SECTION_CUT : (uint32_t) SECTION_GROUP_MODELS)
+
+/* In a part these are empty: they are those of the model it is part of. */
+#define format_shared(kind) \
+	((kind) >= SECTION_STRINGS && (kind) <= SECTION_STATS_COUNTS)
 
 typedef struct FormatGeneral
 {
@@ -142,7 +151,7 @@ _Static_assert(sizeof(LearnFeature) == 16, "LearnFeature is 16 bytes");
 _Static_assert(sizeof(LearnNode) == 8, "LearnNode is 8 bytes");
 _Static_assert(sizeof(double) == 8 && sizeof(float) == 4, "IEEE 754");
 _Static_assert(sizeof(ModelTreatment) == 48, "ModelTreatment is 48 bytes");
-_Static_assert(FORMAT_NSECTIONS == SECTION_CUT, "the last section's kind is their number");
+_Static_assert(FORMAT_NSECTIONS == SECTION_GROUP_MODELS, "the last section's kind is their number");
 
 /* Offset rounded up to where a section may begin; offset is below SIZE_MAX - 7. */
 #define format_align(offset) \
@@ -159,5 +168,16 @@ extern bool format_number(const char *s);
 
 /* Are n strings all different?  Ascending ones need no sort; a merge sort has no bad case. */
 extern bool format_distinct(const LearnEnv *env, const char *const *strings, uint64_t n);
+
+/* model_file_read for a part of whole. */
+extern bool format_read_part(const LearnEnv *env, const uint8_t *bytes, size_t length,
+							 const ModelFile *whole, ModelFile *file, char *why, size_t whysize);
+
+/*
+ * Check the groups of file, whose sections hold nkeys keys, nfirst places and nbytes bytes of models (ncolumns
+ * and the arrays are in groups), and read their models.  Otherwise as model_file_read.
+ */
+extern bool format_read_groups(const LearnEnv *env, ModelFile *file, ModelGroups *groups, uint64_t nkeys,
+							   uint64_t nfirst, uint64_t nbytes, char *why, size_t whysize);
 
 #endif							/* ECHOLON_FORMAT_LAYOUT_H */

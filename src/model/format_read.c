@@ -7,7 +7,8 @@
  * here once.  Counts come from the lengths of sections, which are checked against
  * the length of the whole first; so no count is multiplied before it is
  * bounded, and memory and time are proportional to the length (labels out of
- * order cost a sort).  There is no recursion.
+ * order cost a sort).  Models of groups are read by the same code as the model they are part of; nothing goes
+ * deeper than that.
  *
  * The arrays of the model point into the bytes; only tables of pointers and structs are
  * allocated.
@@ -28,6 +29,7 @@ typedef struct Reader
 	size_t		length;
 	uint32_t	nsections;		/* of its version; the others are empty */
 	FormatSection section[FORMAT_NSECTIONS];
+	const ModelFile *whole;		/* it is part of that; NULL: it stands alone */
 	const FormatGeneral *general;
 	const char **strings;		/* all, in the order of the file */
 	uint64_t	done;			/* elements since the last cancel check */
@@ -81,13 +83,15 @@ static const uint32_t element_size[FORMAT_NSECTIONS] = {
 	sizeof(FormatStats), sizeof(double), sizeof(uint64_t), sizeof(LearnFeature), sizeof(double),
 	sizeof(double), sizeof(uint64_t), sizeof(LearnNode), sizeof(float), sizeof(uint64_t),
 	sizeof(uint64_t), sizeof(uint32_t), sizeof(double), sizeof(double), sizeof(uint64_t),
-	sizeof(double), sizeof(ModelTreatment), sizeof(double)
+	sizeof(double), sizeof(ModelTreatment), sizeof(double),
+	sizeof(uint32_t), sizeof(double), sizeof(uint64_t), FORMAT_ALIGNMENT
 };
 
 static bool
 read_header(Reader *reader)
 {
 	const FormatHeader *header = (const FormatHeader *) reader->bytes;
+	uint32_t	newest = reader->whole ? 3 : MODEL_FORMAT_VERSION;	/* a part has no groups */
 
 	if (((uintptr_t) reader->bytes & (FORMAT_ALIGNMENT - 1)) != 0)
 		return damaged(reader, "its bytes are not aligned");
@@ -96,9 +100,9 @@ read_header(Reader *reader)
 		return damaged(reader, "these are not the bytes of an Echolon model");
 	if (reader->length < sizeof(FormatHeader))
 		return damaged(reader, "it ends after %zu bytes, within its header", reader->length);
-	if (header->version < 1 || header->version > MODEL_FORMAT_VERSION)
-		return damaged(reader, "its format has version %u, and this Echolon reads versions 1 to %d",
-					   header->version, MODEL_FORMAT_VERSION);
+	if (header->version < 1 || header->version > newest)
+		return damaged(reader, "its format has version %u, and this Echolon reads versions 1 to %u",
+					   header->version, newest);
 	reader->nsections = format_nsections(header->version);
 	if (reader->length < sizeof(FormatHeader) + reader->nsections * sizeof(FormatSection))
 		return damaged(reader, "it ends after %zu bytes, within its header", reader->length);
@@ -136,7 +140,8 @@ read_sections(Reader *reader)
 
 		if (section->kind != i + 1 || section->reserved != 0 || section->offset != end ||
 			section->length > reader->length - end ||
-			section->length % element_size[i] != 0)
+			section->length % element_size[i] != 0 ||
+			(reader->whole && format_shared(i + 1) && section->length != 0))
 			return damaged(reader, "section %u of its table is wrong", i + 1);
 		end += section->length;
 		next = format_align(end);
@@ -162,6 +167,16 @@ expect_count(Reader *reader, FormatSectionKind kind, uint64_t count, const char 
 }
 
 /* ---- what kind of model it is -------------------------------------------- */
+
+/* Is a part the same as its whole in all but the number of trees? */
+static bool
+fits_whole(const ModelFile *whole, const FormatGeneral *g)
+{
+	return g->task == whole->task && g->numeric_labels == (whole->numeric_labels ? 1 : 0) &&
+		g->nlabels == whole->nlabels && g->positive == whole->positive && g->threshold == whole->threshold &&
+		g->ncolumns == whole->ncolumns && g->nfeatures == whole->nfeatures &&
+		g->algorithm == whole->learn.algorithm && g->link == whole->learn.link;
+}
 
 /* Task, algorithm, classes and link must fit each other. */
 static bool
@@ -204,6 +219,8 @@ read_general(Reader *reader)
 		return damaged(reader, "its threshold is not between 0 and 1");
 	if (g->nfeatures < 1 || g->nfeatures > LEARN_MAX_FEATURES)
 		return damaged(reader, "it has %u features", g->nfeatures);
+	if (reader->whole && !fits_whole(reader->whole, g))
+		return damaged(reader, "it is not of the kind of the model it is part of");
 	return true;
 }
 
@@ -317,8 +334,10 @@ read_treatments(Reader *reader, ModelFile *file, ModelColumn *columns)
 		if (!isfinite(file->cut) || reader->general->nclasses != 2 || reader->general->numeric_labels != 0)
 			return damaged(reader, "its cut is wrong");
 	}
+	if (ncut == 1 && reader->whole)
+		return damaged(reader, "a part has a cut");
 	/* without either it would have been written in an earlier version, and so would no treatment at all */
-	if (n > 0 ? treated == 0 : ncut == 0)
+	if (n > 0 ? treated == 0 : ncut == 0 && reader->nsections == SECTION_CUT)
 		return damaged(reader, "it has no treatments and no cut");
 	return true;
 }
@@ -367,6 +386,23 @@ read_columns(Reader *reader, const char *const **strings, ModelFile *file)
 	if (!distinct)
 		return damaged(reader, "two of its columns have the same name");
 	file->ncolumns = n;
+	file->columns = columns;
+	return read_treatments(reader, file, columns);
+}
+
+/* A part's columns are those of its whole, treated in its own way. */
+static bool
+share_columns(Reader *reader, ModelFile *file)
+{
+	const ModelFile *whole = reader->whole;
+	ModelColumn *columns = env_alloc(reader->env, whole->ncolumns > 0 ? whole->ncolumns : 1, sizeof(ModelColumn));
+
+	for (uint32_t c = 0; c < whole->ncolumns; c++)
+	{
+		columns[c] = whole->columns[c];
+		columns[c].treatment = NULL;
+	}
+	file->ncolumns = whole->ncolumns;
 	file->columns = columns;
 	return read_treatments(reader, file, columns);
 }
@@ -423,7 +459,7 @@ read_features(Reader *reader, const char *const **strings, ModelFile *file)
 	/* without means it would have been written in version 1 */
 	if (reader->nsections == SECTION_MEANS && nmeans == 0)
 		return damaged(reader, "it has no means of target-encoded features");
-	if (!expect_count(reader, SECTION_FEATURES, n, "features") ||
+	if (!expect_count(reader, SECTION_FEATURES, reader->whole ? 0 : n, "features") ||
 		!expect_count(reader, SECTION_LEARN_FEATURES, n, "features of the learner"))
 		return false;
 	features = env_alloc0(reader->env, n, sizeof(ModelFeature));
@@ -431,22 +467,30 @@ read_features(Reader *reader, const char *const **strings, ModelFile *file)
 	{
 		const ModelColumn *column;
 
-		features[f].name = *(*strings)++;
-		features[f].column = source[f].column;
-		features[f].part = source[f].part;
-		features[f].label = source[f].label;
-		if (source[f].column >= file->ncolumns)
-			return damaged(reader, "feature %u is made of column %u of %u", f, source[f].column,
+		if (reader->whole)
+		{
+			features[f] = reader->whole->features[f];
+			features[f].means = NULL;
+		}
+		else
+		{
+			features[f].name = *(*strings)++;
+			features[f].column = source[f].column;
+			features[f].part = source[f].part;
+			features[f].label = source[f].label;
+		}
+		if (features[f].column >= file->ncolumns)
+			return damaged(reader, "feature %u is made of column %u of %u", f, features[f].column,
 						   file->ncolumns);
-		column = &file->columns[source[f].column];
-		if (!part_fits(column->kind, source[f].part))
+		column = &file->columns[features[f].column];
+		if (!part_fits(column->kind, features[f].part))
 			return damaged(reader, "feature %u is part %u of a column of kind %u", f,
-						   source[f].part, column->kind);
-		if (source[f].label > 0 &&
-			(source[f].part != PART_TARGET_MEAN || source[f].label >= reader->general->nclasses))
-			return damaged(reader, "feature %u is of class %u of %u", f, source[f].label,
+						   features[f].part, column->kind);
+		if (features[f].label > 0 &&
+			(features[f].part != PART_TARGET_MEAN || features[f].label >= reader->general->nclasses))
+			return damaged(reader, "feature %u is of class %u of %u", f, features[f].label,
 						   reader->general->nclasses);
-		if (source[f].part == PART_TARGET_MEAN)
+		if (features[f].part == PART_TARGET_MEAN)
 		{
 			features[f].means = means;
 			if (!read_means(reader, &means, &nmeans, column->ncategories, f))
@@ -764,29 +808,69 @@ read_trees(Reader *reader, LearnModel *learn)
 	return good;
 }
 
+/* ---- groups ---------------------------------------------------------------- */
+
+static bool
+read_groups(Reader *reader, ModelFile *file)
+{
+	ModelGroups *groups;
+
+	if (reader->nsections < SECTION_GROUP_MODELS)
+		return true;
+	groups = env_alloc0(reader->env, 1, sizeof(ModelGroups));
+	groups->ncolumns = (uint32_t) (section_length(reader, SECTION_GROUP_COLUMNS) / sizeof(uint32_t));
+	groups->columns = section_data(reader, SECTION_GROUP_COLUMNS);
+	groups->keys = section_data(reader, SECTION_GROUP_KEYS);
+	groups->first = section_data(reader, SECTION_GROUP_FIRST);
+	groups->bytes = section_data(reader, SECTION_GROUP_MODELS);
+	if (section_length(reader, SECTION_GROUP_COLUMNS) > MODEL_MAX_GROUP_COLUMNS * sizeof(uint32_t))
+		return damaged(reader, "too many columns tell its groups");
+	file->groups = groups;
+	return format_read_groups(reader->env, file, groups,
+							  section_length(reader, SECTION_GROUP_KEYS) / sizeof(double),
+							  section_length(reader, SECTION_GROUP_FIRST) / sizeof(uint64_t),
+							  section_length(reader, SECTION_GROUP_MODELS), reader->why, reader->whysize);
+}
+
 /* ---- all of it ------------------------------------------------------------ */
 
-bool
-model_file_read(const LearnEnv *env, const uint8_t *bytes, size_t length, ModelFile *file,
-				char *why, size_t whysize)
+/* Target and classes. */
+static bool
+read_labels(Reader *reader, const char *const **strings, ModelFile *file)
 {
-	Reader		reader = {.env = env, .bytes = bytes, .length = length, .why = why,
-	.whysize = whysize};
+	if (reader->whole)
+	{
+		file->target = reader->whole->target;
+		file->labels = reader->whole->labels;
+		return true;
+	}
+	file->target = *(*strings)++;
+	file->labels = *strings;
+	*strings += file->nlabels;
+	if (!format_distinct(reader->env, file->labels, file->nlabels))
+		return damaged(reader, "two of its classes have the same label");
+	for (uint32_t i = 0; file->numeric_labels && i < file->nlabels; i++)
+		if (!format_number(file->labels[i]))
+			return damaged(reader, "label %u is not a number", i);
+	return true;
+}
+
+static bool
+read_file(Reader *reader, ModelFile *file)
+{
 	const char *const *strings;
 	const FormatGeneral *g;
 
 	memset(file, 0, sizeof(*file));
-	if (!read_header(&reader) || !read_sections(&reader) || !read_general(&reader) ||
-		!read_strings(&reader))
+	if (!read_header(reader) || !read_sections(reader) || !read_general(reader) ||
+		!(reader->whole || read_strings(reader)))
 		return false;
 
-	g = reader.general;
-	strings = reader.strings;
+	g = reader->general;
+	strings = reader->strings;
+	file->part = reader->whole != NULL;
 	file->task = g->task;
-	file->target = *strings++;
 	file->nlabels = g->nlabels;
-	file->labels = strings;
-	strings += g->nlabels;
 	file->numeric_labels = g->numeric_labels != 0;
 	file->positive = g->positive;
 	file->threshold = g->threshold;
@@ -796,15 +880,31 @@ model_file_read(const LearnEnv *env, const uint8_t *bytes, size_t length, ModelF
 	file->learn.ntrees = g->ntrees;
 	file->learn.nscores = g->nscores;
 
-	if (!format_distinct(env, file->labels, file->nlabels))
-		return damaged(&reader, "two of its classes have the same label");
-	for (uint32_t i = 0; file->numeric_labels && i < file->nlabels; i++)
-		if (!format_number(file->labels[i]))
-			return damaged(&reader, "label %u is not a number", i);
+	return read_labels(reader, &strings, file) &&
+		(reader->whole ? share_columns(reader, file) : read_columns(reader, &strings, file)) &&
+		read_features(reader, &strings, file) &&
+		(reader->whole || read_stats(reader, file)) &&
+		read_arrays(reader, &file->learn) &&
+		read_trees(reader, &file->learn) &&
+		read_groups(reader, file);
+}
 
-	return read_columns(&reader, &strings, file) &&
-		read_features(&reader, &strings, file) &&
-		read_stats(&reader, file) &&
-		read_arrays(&reader, &file->learn) &&
-		read_trees(&reader, &file->learn);
+bool
+model_file_read(const LearnEnv *env, const uint8_t *bytes, size_t length, ModelFile *file,
+				char *why, size_t whysize)
+{
+	Reader		reader = {.env = env, .bytes = bytes, .length = length, .why = why,
+	.whysize = whysize};
+
+	return read_file(&reader, file);
+}
+
+bool
+format_read_part(const LearnEnv *env, const uint8_t *bytes, size_t length, const ModelFile *whole,
+				 ModelFile *file, char *why, size_t whysize)
+{
+	Reader		reader = {.env = env, .bytes = bytes, .length = length, .whole = whole, .why = why,
+	.whysize = whysize};
+
+	return read_file(&reader, file);
 }
