@@ -360,18 +360,59 @@ record_document(const Jsonb *record, const char *key, bool array, int depth, boo
 	return JsonbValueToJsonb(&value);
 }
 
-/* Metrics have numbers, but for where they were measured and the baseline's name. */
+/* A group's key has a value for each column, and its counts are numbers of rows. */
+static void
+check_group(JsonbValue *value, uint32 ncolumns)
+{
+	static const char *const counts[] = {"rows", "training", "measured"};
+	Jsonb	   *group;
+	Jsonb	   *key;
+
+	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
+		record_lies("groups", "a list of objects");
+	group = JsonbValueToJsonb(value);
+	key = record_document(group, "key", true, 1, true);
+	if (key == NULL || JB_ROOT_COUNT(key) != ncolumns)
+		record_lies("key", "of the columns of its groups");
+	for (int i = 0; i < lengthof(counts); i++)
+		(void) record_number(group, counts[i], 0, LEARN_MAX_ROWS);
+	pfree(key);
+	pfree(group);
+}
+
+/* The metrics of groups. */
+static void
+check_groups(const Jsonb *groups)
+{
+	Jsonb	   *columns = record_document(groups, "columns", true, 1, true);
+	Jsonb	   *each = record_document(groups, "each", true, 3, true);
+
+	if (columns == NULL || JB_ROOT_COUNT(columns) > MODEL_MAX_GROUP_COLUMNS)
+		record_lies("columns", "a list of few columns");
+	for (uint32 i = 0; i < JB_ROOT_COUNT(columns); i++)
+		if (getIthJsonbValueFromContainer(&columns->root, i)->type != jbvString)
+			record_lies("columns", "made of names");
+	if (each && JB_ROOT_COUNT(each) > MODEL_MAX_GROUPS)
+		record_lies("groups", "a list of a size that is written");
+	for (uint32 i = 0; each && i < JB_ROOT_COUNT(each); i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		check_group(getIthJsonbValueFromContainer(&each->root, i), JB_ROOT_COUNT(columns));
+	}
+}
+
+/* Metrics have numbers, but for where they were measured, the baseline's name, and what tells groups. */
 static void
 check_metrics(const Jsonb *metrics)
 {
 	static const char *const parts[] = {"score", "train", "oob", "baseline"};
-	JsonbValue	value;
+	Jsonb	   *groups = record_document(metrics, "groups", false, 4, true);
 
 	(void) record_string(metrics, "measured_on", 100);
 	for (int i = 0; i < lengthof(parts); i++)
-		if (record_member(metrics, parts[i], &value) &&
-			(value.type != jbvBinary || !JsonContainerIsObject(value.val.binary.data)))
-			record_lies("metrics", "made of objects");
+		(void) record_document(metrics, parts[i], false, 1, true);
+	if (groups)
+		check_groups(groups);
 }
 
 /* A learning curve: arrays of a whole number and two numbers or nulls. */
@@ -457,7 +498,7 @@ read_record(const ModelEnvelope *envelope, ImportedRecord *out)
 	out->seconds = record_number(record, "seconds", 0, DBL_MAX);
 	out->fingerprint = record_string(record, "fingerprint", 100);
 	out->parameters = record_document(record, "parameters", false, 2, true);
-	out->metrics = record_document(record, "metrics", false, 2, true);
+	out->metrics = record_document(record, "metrics", false, 5, true);
 	if (out->metrics != NULL)
 		check_metrics(out->metrics);
 	out->curve = record_document(record, "curve", true, 2, false);

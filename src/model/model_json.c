@@ -27,7 +27,8 @@
 
 PG_FUNCTION_INFO_V1(echolon_model_to_json);
 
-#define JSON_FORMAT			1	/* of docs/model-json.md */
+#define JSON_FORMAT			1	/* of docs/model-json.md; */
+#define JSON_FORMAT_GROUPS	2	/* with models of groups, which a scorer must not overlook */
 #define JSON_MAX_BYTES		((size_t) 250 << 20)	/* of jsonb: an entry has 28 bits for a length */
 #define JSON_NODE_BYTES		((size_t) 260)	/* of a node as jsonb, at most, without names and labels */
 #define JSON_NODE_MEMORY	((size_t) 1600) /* while it is parsed */
@@ -39,7 +40,7 @@ typedef struct Writer
 {
 	StringInfoData out;
 	const CachedModel *model;
-	const ModelFile *file;
+	const ModelFile *file;		/* the model's, or that of one of its groups */
 	const LearnModel *learn;
 	char	  **names;			/* [nfeatures] of the features, in the database's encoding */
 } Writer;
@@ -163,11 +164,14 @@ put_column(Writer *w, uint32 c)
 
 	appendStringInfoString(&w->out, c == 0 ? "{" : ", {");
 	put_word(w, "", "name", w->model->column_names[c]);
-	put_word(w, ", ", "type", local_copy(column->type_name));
-	put_word(w, ", ", "kind", kinds[column->kind]);
-	if (column->kind == COLUMN_TIMESTAMPTZ)
+	if (!w->file->part)
+	{
+		put_word(w, ", ", "type", local_copy(column->type_name));
+		put_word(w, ", ", "kind", kinds[column->kind]);
+	}
+	if (column->kind == COLUMN_TIMESTAMPTZ && !w->file->part)
 		put_word(w, ", ", "time_zone", local_copy(column->zone));
-	if (column->kind == COLUMN_CATEGORY)
+	if (column->kind == COLUMN_CATEGORY && !w->file->part)
 	{
 		put_words(w, ", ", "categories", w->model->categories[c], column->ncategories);
 		put_key(w, ", ", "last_is_other");
@@ -186,11 +190,14 @@ put_feature(Writer *w, uint32 f)
 
 	appendStringInfoString(&w->out, f == 0 ? "{" : ", {");
 	put_word(w, "", "name", w->names[f]);
-	put_word(w, ", ", "column", w->model->column_names[feature->column]);
-	put_word(w, ", ", "part", part_name(feature->part));
+	if (!w->file->part)
+	{
+		put_word(w, ", ", "column", w->model->column_names[feature->column]);
+		put_word(w, ", ", "part", part_name(feature->part));
+	}
 	if (feature->means != NULL)
 	{
-		if (w->file->nlabels > 0)
+		if (w->file->nlabels > 0 && !w->file->part)
 			put_word(w, ", ", "class", w->model->labels[feature->label]);
 		put_numbers(w, ", ", "means", feature->means, column->ncategories);
 		put_key(w, ", ", "mean_unknown");
@@ -204,6 +211,29 @@ put_feature(Writer *w, uint32 f)
 	appendStringInfo(&w->out, UINT64_FORMAT "}", (uint64) w->learn->splits[f]);
 }
 
+/* What differs between the model and those of its groups, but for the trees. */
+static void
+put_learned(Writer *w, const char *separator)
+{
+	if (w->learn->algorithm == LEARN_BOOSTING)
+	{
+		put_numbers(w, separator, "base", w->learn->base, w->learn->nscores);
+		separator = ", ";
+	}
+	put_key(w, separator, "columns");
+	appendStringInfoChar(&w->out, '[');
+	for (uint32 c = 0; c < w->file->ncolumns; c++)
+		put_column(w, c);
+	put_key(w, "], ", "features");
+	appendStringInfoChar(&w->out, '[');
+	for (uint32 f = 0; f < w->file->nfeatures; f++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		put_feature(w, f);
+	}
+	appendStringInfoChar(&w->out, ']');
+}
+
 /* Everything but the trees. */
 static void
 put_head(Writer *w)
@@ -212,7 +242,8 @@ put_head(Writer *w)
 	const ModelFile *file = w->file;
 	bool		forest = w->learn->algorithm == LEARN_FOREST;
 
-	appendStringInfo(&w->out, "{\"format\": \"echolon-model\", \"format_version\": %d", JSON_FORMAT);
+	appendStringInfo(&w->out, "{\"format\": \"echolon-model\", \"format_version\": %d",
+					 file->groups ? JSON_FORMAT_GROUPS : JSON_FORMAT);
 	put_word(w, ", ", "task", file->task == TASK_REGRESSION ? "regression" : "classification");
 	put_word(w, ", ", "algorithm", forest ? "random_forest" : "gradient_boosting");
 	put_word(w, ", ", "target", w->model->target);
@@ -237,20 +268,7 @@ put_head(Writer *w)
 	put_word(w, ", ", "link", links[w->learn->link]);
 	put_key(w, ", ", "scores");
 	appendStringInfo(&w->out, "%u", w->learn->nscores);
-	if (!forest)
-		put_numbers(w, ", ", "base", w->learn->base, w->learn->nscores);
-	put_key(w, ", ", "columns");
-	appendStringInfoChar(&w->out, '[');
-	for (uint32 c = 0; c < file->ncolumns; c++)
-		put_column(w, c);
-	put_key(w, "], ", "features");
-	appendStringInfoChar(&w->out, '[');
-	for (uint32 f = 0; f < file->nfeatures; f++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		put_feature(w, f);
-	}
-	appendStringInfoChar(&w->out, ']');
+	put_learned(w, ", ");
 }
 
 /* ---- trees ----------------------------------------------------------------------------- */
@@ -370,20 +388,78 @@ put_trees(Writer *w)
 		}
 		appendStringInfoString(&w->out, "]}");
 	}
-	appendStringInfoString(&w->out, "]}");
+	appendStringInfoChar(&w->out, ']');
 	pfree(leaf);
+}
+
+/* From here on, the model of a group; ngroups: the model itself. */
+static void
+turn_to(Writer *w, uint32 group)
+{
+	const ModelFile *file = &w->model->file;
+
+	w->file = file->groups && group < file->groups->ngroups ? &file->groups->models[group] : file;
+	w->learn = &w->file->learn;
+}
+
+/* The models of groups, each with what its columns have in its rows. */
+static void
+put_groups(Writer *w)
+{
+	const ModelGroups *groups = w->model->file.groups;
+
+	put_key(w, ", ", "groups");
+	appendStringInfoString(&w->out, "{\"columns\": [");
+	for (uint32 i = 0; i < groups->ncolumns; i++)
+	{
+		appendStringInfoString(&w->out, i == 0 ? "" : ", ");
+		escape_json(&w->out, w->model->column_names[groups->columns[i]]);
+	}
+	appendStringInfoString(&w->out, "], \"models\": [");
+	for (uint32 g = 0; g < groups->ngroups; g++)
+	{
+		const double *key = groups->keys + (size_t) g * groups->ncolumns;
+
+		appendStringInfoString(&w->out, g == 0 ? "{\"key\": [" : ", {\"key\": [");
+		for (uint32 i = 0; i < groups->ncolumns; i++)
+		{
+			const char *const *categories = w->model->categories[groups->columns[i]];
+
+			appendStringInfoString(&w->out, i == 0 ? "" : ", ");
+			if (categories)
+				escape_json(&w->out, categories[(uint32) key[i]]);
+			else
+				put_number(w, key[i]);
+		}
+		appendStringInfoChar(&w->out, ']');
+		turn_to(w, g);
+		put_learned(w, ", ");
+		put_trees(w);
+		appendStringInfoChar(&w->out, '}');
+	}
+	appendStringInfoString(&w->out, "]}");
+	turn_to(w, groups->ngroups);
 }
 
 /* ---- the size ------------------------------------------------------------------------------ */
 
-/* Codes in all category sets, and the bytes of the longest label and name. */
-static void
-reckon(const Writer *w, size_t *labels, size_t *longest, size_t *longest_name)
+/* What a document holds. */
+typedef struct Reckoned
 {
-	const LearnModel *m = w->learn;
+	uint64		nodes;
+	uint64		trees;
+	size_t		labels;			/* codes in all category sets */
+	size_t		longest;		/* label, in bytes */
+	size_t		longest_name;
+	size_t		pieces;			/* columns, features and means of groups */
+} Reckoned;
 
-	*labels = 0;
-	*longest = *longest_name = 1;
+/* Add a model's trees. */
+static void
+reckon_trees(const LearnModel *m, Reckoned *size)
+{
+	size->nodes += m->nnodes;
+	size->trees += m->ntrees;
 	for (uint64 s = 0; s < m->nsets; s++)
 	{
 		const uint32_t *set = m->set_words + m->set_first[s];
@@ -392,15 +468,34 @@ reckon(const Writer *w, size_t *labels, size_t *longest, size_t *longest_name)
 			CHECK_FOR_INTERRUPTS();
 		if (set[0] & SET_BITMAP)
 			for (uint32 i = 0; i < (set[0] & SET_LENGTH_MASK); i++)
-				*labels += __builtin_popcount(set[1 + i]);
+				size->labels += __builtin_popcount(set[1 + i]);
 		else
-			*labels += set[0] & SET_LENGTH_MASK;
+			size->labels += set[0] & SET_LENGTH_MASK;
 	}
+}
+
+static void
+reckon(const Writer *w, Reckoned *size)
+{
+	const ModelGroups *groups = w->file->groups;
+	size_t		means = 0;
+
+	memset(size, 0, sizeof(*size));
+	size->longest = size->longest_name = 1;
+	reckon_trees(w->learn, size);
+	for (uint32 g = 0; groups && g < groups->ngroups; g++)
+		reckon_trees(&groups->models[g].learn, size);
 	for (uint32 c = 0; c < w->file->ncolumns; c++)
 		for (uint32 i = 0; i < w->file->columns[c].ncategories; i++)
-			*longest = Max(*longest, strlen(w->model->categories[c][i]));
+			size->longest = Max(size->longest, strlen(w->model->categories[c][i]));
 	for (uint32 f = 0; f < w->file->nfeatures; f++)
-		*longest_name = Max(*longest_name, strlen(w->names[f]));
+	{
+		size->longest_name = Max(size->longest_name, strlen(w->names[f]));
+		if (w->file->features[f].means)
+			means += model_nmeans(w->file->columns[w->file->features[f].column].ncategories);
+	}
+	if (groups)
+		size->pieces = mul_size(add_size(add_size(w->file->ncolumns, w->file->nfeatures), means), groups->ngroups);
 }
 
 /* Refuse a document that jsonb, or the memory allowed, cannot hold. */
@@ -409,32 +504,32 @@ check_size(const Writer *w, const ModelVersion *version)
 {
 	const LearnModel *m = w->learn;
 	size_t		limit = max_memory_bytes();
-	size_t		labels,
-				longest,
-				longest_name,
-				shares = m->algorithm == LEARN_FOREST && m->nclasses > 2 ? m->nclasses : 0;
-	double		bytes,
+	size_t		shares = m->algorithm == LEARN_FOREST && m->nclasses > 2 ? m->nclasses : 0;
+	Reckoned	size;
+	double		nodes,
+				bytes,
 				memory;
 
-	reckon(w, &labels, &longest, &longest_name);
-	/* half of the nodes are leaves; a share takes about what a label does */
-	bytes = (double) m->nnodes * (JSON_NODE_BYTES + longest_name + shares * 10) +
-		(double) labels * (JSON_LABEL_BYTES + longest);
-	memory = (double) m->nnodes * (JSON_NODE_MEMORY + shares * 40) +
-		(double) labels * (JSON_LABEL_MEMORY + longest) + bytes;
+	reckon(w, &size);
+	/* half of the nodes are leaves; a share takes about what a label does; a piece no more than a node */
+	nodes = (double) size.nodes + (double) size.pieces;
+	bytes = nodes * (JSON_NODE_BYTES + size.longest_name + shares * 10) +
+		(double) size.labels * (JSON_LABEL_BYTES + size.longest);
+	memory = nodes * (JSON_NODE_MEMORY + shares * 40) +
+		(double) size.labels * (JSON_LABEL_MEMORY + size.longest) + bytes;
 	if (bytes > JSON_MAX_BYTES)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("version %d of model \"%s\" is too large for a jsonb", version->version, version->model),
-				 errdetail(UINT64_FORMAT " nodes in %u trees need up to %.0f MB; a jsonb holds 256 MB.",
-						   (uint64) m->nnodes, m->ntrees, bytes / 1048576),
+				 errdetail(UINT64_FORMAT " nodes in " UINT64_FORMAT " trees need up to %.0f MB; a jsonb holds 256 MB.",
+						   size.nodes, size.trees, bytes / 1048576),
 				 errhint("Take its bytes with echolon_export_model, or train fewer or smaller trees (n_estimators, max_leaf_nodes, min_samples_leaf).")));
 	if (memory > limit)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("version %d of model \"%s\" needs up to %.0f MB to be made a jsonb, echolon.max_memory allows %zu MB",
 						version->version, version->model, memory / 1048576, limit >> 20),
-				 errdetail("It has " UINT64_FORMAT " nodes in %u trees.", (uint64) m->nnodes, m->ntrees),
+				 errdetail("It has " UINT64_FORMAT " nodes in " UINT64_FORMAT " trees.", size.nodes, size.trees),
 				 errhint("Raise echolon.max_memory, take its bytes with echolon_export_model, or train fewer or smaller trees (n_estimators, max_leaf_nodes, min_samples_leaf).")));
 }
 
@@ -465,6 +560,9 @@ echolon_model_to_json(PG_FUNCTION_ARGS)
 	initStringInfo(&w.out);
 	put_head(&w);
 	put_trees(&w);
+	if (w.file->groups)
+		put_groups(&w);
+	appendStringInfoChar(&w.out, '}');
 	parsed = DirectFunctionCall1(jsonb_in, CStringGetDatum(w.out.data));
 	MemoryContextSwitchTo(caller);
 	result = PointerGetDatum(PG_DETOAST_DATUM_COPY(parsed));

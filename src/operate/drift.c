@@ -242,14 +242,16 @@ count_row(DriftState *state, HeapTupleHeader input, MemoryContext context)
 	}
 	input_row_deform(&state->row, input);
 	encoder_row(state->encoder, state->row.values, state->row.nulls, state->x, NULL);
+	if (bins->npredicted > 0)
+	{
+		learn_predict_row(encoder_model(state->encoder), state->x, state->codes, state->out);
+		state->counts[bins->first[bins->nfeatures] + predicted_bin(bins, state->out)]++;
+	}
+	/* statistics are of all rows, as the model itself treats them */
+	encoder_common(state->encoder, state->x);
 	for (uint32 f = 0; f < bins->nfeatures; f++)
 		state->counts[bins->first[f] +
 					  value_bin(&file->stats[f], file->learn.features[f].kind == LEARN_CATEGORY, state->x[f])]++;
-	if (bins->npredicted > 0)
-	{
-		learn_predict_row(&file->learn, state->x, state->codes, state->out);
-		state->counts[bins->first[bins->nfeatures] + predicted_bin(bins, state->out)]++;
-	}
 	state->rows++;
 }
 

@@ -140,6 +140,7 @@ update_begin(FunctionCallInfo fcinfo)
 	ModelVersion *version;
 
 	INSTR_TIME_SET_CURRENT(t->start);
+	t->context = CurrentMemoryContext;
 	if (PG_ARGISNULL(ARG_MODEL) || PG_ARGISNULL(ARG_RELATION))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -153,6 +154,12 @@ update_begin(FunctionCallInfo fcinfo)
 	t->from = palloc0(sizeof(Continuation));
 	t->from->version = version;
 	t->from->model = cache_get(version, CurrentMemoryContext);
+	if (t->from->model->file.groups)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("model \"%s\" has a model for each group, and is not updated", t->model),
+				 errdetail("It was trained with group_by."),
+				 errhint("Train it again on all rows.")));
 	t->from->start.model = &t->from->model->file.learn;
 	t->from->start.stats = t->from->model->file.stats;
 	resolve_values(t, fcinfo);

@@ -54,15 +54,16 @@ encoder_begin(const CachedModel *model, const char *name, MemoryContext context)
 	Encoder    *encoder = palloc0(sizeof(Encoder));
 	Size		size = mul_size(sizeof(uint32), Max(file->nfeatures, 1));
 	uint32	   *features = palloc(size);
-	uint32	   *parts = palloc(size);
-	const double **means = palloc(mul_size(sizeof(double *), Max(file->nfeatures, 1)));
 	uint32		place = 0;
 
 	encoder->model = model;
 	encoder->title = name ? psprintf("model \"%s\"", name) : pstrdup("the model");
 	encoder->context = context;
+	encoder->file = file;
 	encoder->ncolumns = file->ncolumns;
 	encoder->columns = palloc0(mul_size(sizeof(EncoderColumn), Max(file->ncolumns, 1)));
+	if (file->groups)
+		encoder->raw = palloc(mul_size(sizeof(double), Max(file->ncolumns, 1)));
 
 	for (uint32 f = 0; f < file->nfeatures; f++)
 		encoder->columns[file->features[f].column].nfeatures++;
@@ -77,8 +78,6 @@ encoder_begin(const CachedModel *model, const char *name, MemoryContext context)
 		column->categories = model->categories[c];
 		column->attribute = -1;
 		column->features = &features[place];
-		column->parts = &parts[place];
-		column->means = &means[place];
 		place += column->nfeatures;
 		column->nfeatures = 0;	/* counted again below */
 		if (column->column->kind == COLUMN_TIMESTAMPTZ)
@@ -88,49 +87,51 @@ encoder_begin(const CachedModel *model, const char *name, MemoryContext context)
 	{
 		EncoderColumn *column = &encoder->columns[file->features[f].column];
 
-		column->features[column->nfeatures] = f;
-		column->means[column->nfeatures] = file->features[f].means;
-		column->parts[column->nfeatures++] = file->features[f].part;
+		column->features[column->nfeatures++] = f;
 	}
 	MemoryContextSwitchTo(caller);
 	return encoder;
 }
 
-/* Put a category's code where its features are. */
+/* Put a column's number where its features are, as the model of the row has it. */
 static void
-encoder_spread_category(const EncoderColumn *column, double code, double *x)
+encoder_spread(const Encoder *encoder, int c, double raw, double *x)
 {
-	uint32		n = column->column->ncategories;
+	const EncoderColumn *column = &encoder->columns[c];
+	const ModelColumn *source = &encoder->file->columns[c];
+	const ModelFeature *features = encoder->file->features;
+	uint32		n = source->ncategories;
 
+	if (source->treatment != NULL)
+		raw = model_treated(source->treatment, raw);
 	for (uint32 i = 0; i < column->nfeatures; i++)
 	{
-		if (column->means[i] == NULL)
-			x[column->features[i]] = code < n ? code : NAN;
+		uint32		f = column->features[i];
+
+		if (source->kind != COLUMN_CATEGORY)
+			x[f] = features[f].part == PART_VALUE ? raw :
+				column_part(source->kind, features[f].part, raw, column->zone);
+		else if (features[f].means == NULL)
+			x[f] = raw < n ? raw : NAN;
 		else
-			x[column->features[i]] =
-				column->means[i][isnan(code) ? model_mean_missing(n) : (uint32) code];
+			x[f] = features[f].means[isnan(raw) ? model_mean_missing(n) : (uint32) raw];
 	}
 }
 
-/*
- * Put a column's number (a code, a value, a raw date) where its features are; NaN: missing.  A code
- * of ncategories is a level the model does not know.
- */
 void
-encoder_spread(const EncoderColumn *column, double raw, double *x)
+encoder_put(Encoder *encoder, int column, double raw, double *x)
 {
-	const ModelTreatment *treatment = column->column->treatment;
+	if (encoder->raw == NULL)
+		encoder_spread(encoder, column, raw, x);
+	else
+		encoder->raw[column] = raw;
+}
 
-	if (treatment != NULL)
-		raw = model_treated(treatment, raw);
-	if (column->column->kind == COLUMN_CATEGORY)
-	{
-		encoder_spread_category(column, raw, x);
-		return;
-	}
-	for (uint32 i = 0; i < column->nfeatures; i++)
-		x[column->features[i]] = column->parts[i] == PART_VALUE ? raw :
-			column_part(column->column->kind, column->parts[i], raw, column->zone);
+void
+encoder_end(Encoder *encoder, double *x)
+{
+	if (encoder->raw != NULL)
+		encoder_values(encoder, encoder->raw, x);
 }
 
 /* Hash a column's labels; codes stay what they are. */
@@ -380,8 +381,9 @@ encoder_row(Encoder *encoder, const Datum *values, const bool *nulls, double *x,
 		}
 		else
 			raw = column_number(&column->type, values[column->attribute]);
-		encoder_spread(column, raw, x);
+		encoder_put(encoder, c, raw, x);
 	}
+	encoder_end(encoder, x);
 }
 
 /* ---- what was read before --------------------------------------------------- */
@@ -404,8 +406,25 @@ encoder_code(Encoder *encoder, uint32 column, const char *label, bool *unseen)
 }
 
 void
-encoder_values(const Encoder *encoder, const double *raw, double *x)
+encoder_values(Encoder *encoder, const double *raw, double *x)
 {
+	encoder->file = model_file_of(&encoder->model->file, raw);
 	for (int c = 0; c < encoder->ncolumns; c++)
-		encoder_spread(&encoder->columns[c], raw[c], x);
+		encoder_spread(encoder, c, raw[c], x);
+}
+
+const LearnModel *
+encoder_model(const Encoder *encoder)
+{
+	return &encoder->file->learn;
+}
+
+void
+encoder_common(Encoder *encoder, double *x)
+{
+	if (encoder->raw == NULL)
+		return;
+	encoder->file = &encoder->model->file;
+	for (int c = 0; c < encoder->ncolumns; c++)
+		encoder_spread(encoder, c, encoder->raw[c], x);
 }

@@ -51,7 +51,15 @@ extern void encoder_json(Encoder *encoder, Jsonb *document, double *x, uint64 *u
 extern Encoder *encoder_create_values(const CachedModel *model, const char *name,
 									  MemoryContext context);
 extern double encoder_code(Encoder *encoder, uint32 column, const char *label, bool *unseen);
-extern void encoder_values(const Encoder *encoder, const double *raw, double *x);
+extern void encoder_values(Encoder *encoder, const double *raw, double *x);
+
+/*
+ * The trees that predict the row which was encoded last: the model's, or those of its group.
+ */
+extern const LearnModel *encoder_model(const Encoder *encoder);
+
+/* That row once more, as the model itself has it, whatever its group. */
+extern void encoder_common(Encoder *encoder, double *x);
 
 /*
  * Class number of a label (length bytes, in the database's encoding); -1 where it is not a label of

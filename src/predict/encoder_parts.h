@@ -18,8 +18,6 @@ typedef struct EncoderColumn
 	pg_tz	   *zone;			/* COLUMN_TIMESTAMPTZ */
 	uint32		nfeatures;		/* what is made of it: */
 	uint32	   *features;		/* their numbers */
-	uint32	   *parts;			/* ColumnPart of each */
-	const double **means;		/* of a target-encoded one its means, else NULL */
 
 	/* How a value is read: of the row's type, or of the type json.c makes of a text. */
 	ColumnType	type;
@@ -42,16 +40,19 @@ struct Encoder
 	int			ncolumns;
 	EncoderColumn *columns;
 	uint64	   *unseen;			/* [ncolumns] categories never seen; NULL: not counted by column */
+	double	   *raw;			/* [ncolumns] a model of groups: the row, whose columns must all be known first */
+	const ModelFile *file;		/* the model, or that of the row's group */
 };
 
 /* Columns, features and zones, without a place to read from. */
 extern Encoder *encoder_begin(const CachedModel *model, const char *name, MemoryContext context);
 
 /*
- * Put a column's number (a code, a value, a raw date) where its features are; NaN: missing.  A code
- * of ncategories is a level the model does not know.
+ * A column's number (a code, a value, a raw date); NaN: missing, a code of ncategories: a level the model does not
+ * know.  It goes where the column's features are, by encoder_end at the latest.
  */
-extern void encoder_spread(const EncoderColumn *column, double raw, double *x);
+extern void encoder_put(Encoder *encoder, int column, double raw, double *x);
+extern void encoder_end(Encoder *encoder, double *x);
 
 /*
  * Code of a label as a number.  A label that isn't in the dictionary is the pooled category where

@@ -27,6 +27,7 @@
 #define LABELS_LISTED 20		/* in a hint */
 
 PG_FUNCTION_INFO_V1(echolon_metrics);
+PG_FUNCTION_INFO_V1(echolon_group_metrics);
 PG_FUNCTION_INFO_V1(echolon_classification_report);
 PG_FUNCTION_INFO_V1(echolon_confusion_matrix);
 PG_FUNCTION_INFO_V1(echolon_feature_importance);
@@ -269,6 +270,95 @@ echolon_metrics(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* An array within an object, or NULL. */
+static JsonbContainer *
+json_array_member(JsonbContainer *container, const char *key)
+{
+	JsonbContainer *array = json_object_member(container, key);
+
+	return array && JsonContainerIsArray(array) ? array : NULL;
+}
+
+/* An object or array in an array, or NULL. */
+static JsonbContainer *
+json_element(JsonbContainer *array, uint32 i)
+{
+	JsonbValue *value = getIthJsonbValueFromContainer(array, i);
+
+	return value == NULL || value->type != jbvBinary ? NULL : value->val.binary.data;
+}
+
+/* The key of a group: {column: value}. */
+static Jsonb *
+group_key(JsonbContainer *columns, JsonbContainer *key)
+{
+	JsonbParseState *parse = NULL;
+
+	pushJsonbValue(&parse, WJB_BEGIN_OBJECT, NULL);
+	for (uint32 c = 0; columns && key && c < JsonContainerSize(columns) && c < JsonContainerSize(key); c++)
+	{
+		JsonbValue *name = getIthJsonbValueFromContainer(columns, c);
+		JsonbValue *value = getIthJsonbValueFromContainer(key, c);
+
+		/* it may have been imported */
+		if (name->type != jbvString || (value->type != jbvString && value->type != jbvNumeric))
+			break;
+		pushJsonbValue(&parse, WJB_KEY, name);
+		pushJsonbValue(&parse, WJB_VALUE, value);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&parse, WJB_END_OBJECT, NULL));
+}
+
+/* (model, version) -> (group_key, rows_used, training_rows, measured_rows, metric, score, common_score, baseline) */
+Datum
+echolon_group_metrics(PG_FUNCTION_ARGS)
+{
+	Evaluation	evaluation;
+	Jsonb	   *metrics;
+	JsonbContainer *groups;
+	JsonbContainer *columns;
+	JsonbContainer *each;
+	const char *metric;
+
+	evaluation_begin(fcinfo, 1, &evaluation);
+	metrics = store_read_metrics(evaluation.version);
+	groups = metrics ? json_object_member(&metrics->root, "groups") : NULL;
+	if (groups == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("version %d of model \"%s\" has no groups", evaluation.version->version,
+						evaluation.version->model),
+				 errdetail("It was not trained with group_by."),
+				 errhint("Use echolon_metrics(%s).", quote_literal_cstr(evaluation.version->model))));
+	columns = json_array_member(groups, "columns");
+	each = json_array_member(groups, "each");
+	metric = isnan(evaluation_metric(metrics, "score", "r2")) && !isnan(evaluation_metric(metrics, "score", "roc_auc"))
+		? "roc_auc" : "r2";
+	for (uint32 i = 0; each && i < JsonContainerSize(each); i++)
+	{
+		static const char *const numbers[] = {"rows", "training", "measured", "score", "common", "baseline"};
+		static const int places[] = {1, 2, 3, 5, 6, 7};
+		JsonbContainer *group = json_element(each, i);
+		Datum		values[8];
+		bool		nulls[8] = {false};
+		bool		found;
+
+		values[0] = JsonbPGetDatum(group_key(columns, json_array_member(group, "key")));
+		values[4] = CStringGetTextDatum(metric);
+		for (int n = 0; n < lengthof(numbers); n++)
+		{
+			int			place = places[n];
+
+			values[place] = json_number_member(group, numbers[n], &nulls[place], &found);
+			if (n < 3 && !nulls[place])
+				values[place] = Int64GetDatum((int64) DatumGetFloat8(values[place]));
+		}
+		evaluation_put(&evaluation, values, nulls);
+		CHECK_FOR_INTERRUPTS();
+	}
+	return (Datum) 0;
+}
+
 /* ---- classes -------------------------------------------------------------------------------- */
 
 double *
@@ -370,32 +460,60 @@ echolon_confusion_matrix(PG_FUNCTION_ARGS)
 
 /* ---- features ----------------------------------------------------------------------------------- */
 
-/* By gain, then by splits, then by their order in the model. */
+/* By importance, then by splits, then by their order in the model. */
 static int
 feature_compare(const void *a, const void *b)
 {
 	const FeatureRank *x = a;
 	const FeatureRank *y = b;
 
-	if (x->gain != y->gain)
-		return x->gain > y->gain ? -1 : 1;
+	if (x->importance != y->importance)
+		return x->importance > y->importance ? -1 : 1;
 	if (x->splits != y->splits)
 		return x->splits > y->splits ? -1 : 1;
 	return (x->feature > y->feature) - (x->feature < y->feature);
+}
+
+/* Weight of the training rows of a model: of the root of its first tree. */
+static double
+training_weight(const LearnModel *model)
+{
+	return model->covers[model->tree_first[0]];
+}
+
+/* Add a model's shares of its total gain, times weight. */
+static void
+add_shares(const LearnModel *model, double weight, FeatureRank *ranks)
+{
+	double		total = 0.0;
+
+	for (uint32 f = 0; f < model->nfeatures; f++)
+		total += model->gain[f];
+	for (uint32 f = 0; f < model->nfeatures; f++)
+	{
+		ranks[f].splits += model->splits[f];
+		ranks[f].importance += total > 0.0 ? weight * (model->gain[f] / total) : 0.0;
+	}
 }
 
 FeatureRank *
 evaluation_ranks(const Evaluation *evaluation)
 {
 	const ModelFile *file = &evaluation->model->file;
-	FeatureRank *ranks = palloc(mul_size(Max(file->nfeatures, 1), sizeof(FeatureRank)));
+	const ModelGroups *groups = file->groups;
+	FeatureRank *ranks = palloc0(mul_size(Max(file->nfeatures, 1), sizeof(FeatureRank)));
 	double		total = 0.0;
 
 	for (uint32 f = 0; f < file->nfeatures; f++)
-		total += file->learn.gain[f];
-	for (uint32 f = 0; f < file->nfeatures; f++)
-		ranks[f] = (FeatureRank) {f, file->learn.gain[f], file->learn.splits[f],
-		total > 0.0 ? file->learn.gain[f] / total : 0.0};
+		ranks[f].feature = f;
+	/* of groups the mean of their models, each as heavy as its rows: gains of different targets do not add up */
+	for (uint32 g = 0; groups && g < groups->ngroups; g++)
+		total += training_weight(&groups->models[g].learn);
+	if (total > 0.0)
+		for (uint32 g = 0; g < groups->ngroups; g++)
+			add_shares(&groups->models[g].learn, training_weight(&groups->models[g].learn) / total, ranks);
+	else
+		add_shares(&file->learn, 1.0, ranks);
 	qsort(ranks, file->nfeatures, sizeof(FeatureRank), feature_compare);
 	return ranks;
 }

@@ -17,6 +17,23 @@ AS 'MODULE_PATHNAME', 'echolon_metrics';
 COMMENT ON FUNCTION echolon_metrics(text, integer) IS
 'How good a model is: each metric on rows it was not fitted to (score; measured_on says which: holdout, holdout_before_refit, oob, none), on training rows, out of bag (forests), and of the baseline it has to beat (mean or majority; of a split in time the last value). Regression: mse, rmse, mae, median_absolute_error, mape (a share, not per cent; NULL where an actual value is 0), r2 (NULL where the target is constant). Classification: accuracy, balanced_accuracy, log_loss, roc_auc, average_precision, f1, mcc, brier; of the positive class, or with three classes and more macro averages. Definitions are scikit-learn''s. Every row counts as one, whatever its sample_weight. version asks for an older version than the active one. Errors: no such model or version, or no right to it';
 
+CREATE FUNCTION echolon_group_metrics(
+	model text,
+	version integer DEFAULT NULL,
+	OUT group_key jsonb,
+	OUT rows_used bigint,
+	OUT training_rows bigint,
+	OUT measured_rows bigint,
+	OUT metric text,
+	OUT score double precision,
+	OUT common_score double precision,
+	OUT baseline double precision
+) RETURNS SETOF record
+LANGUAGE C STABLE PARALLEL SAFE ROWS 100
+AS 'MODULE_PATHNAME', 'echolon_group_metrics';
+COMMENT ON FUNCTION echolon_group_metrics(text, integer) IS
+'The groups that have a model of their own in a model trained with group_by: group_key, such as {"store": "north"}; how many rows they have, were trained on and are measured on (held-out rows, else those out of bag); the headline metric there of the group''s model (score), of the common model that other groups share (common_score), and of the baseline within the group. NULL where it cannot be measured. Errors: as for echolon_metrics; a model without groups. SELECT * FROM echolon_group_metrics(''sales_revenue'') ORDER BY score';
+
 CREATE FUNCTION echolon_classification_report(
 	model text,
 	version integer DEFAULT NULL,
@@ -54,7 +71,7 @@ CREATE FUNCTION echolon_feature_importance(
 LANGUAGE C STABLE PARALLEL SAFE ROWS 20
 AS 'MODULE_PATHNAME', 'echolon_feature_importance';
 COMMENT ON FUNCTION echolon_feature_importance(text, integer) IS
-'What each feature gave the trees of a model: its share of the gain of all splits (importance, sums to 1; all 0 where no tree has a split) and in how many splits it stands, the most important first, equal ones in the model''s order. Measured on training rows: features with many values are flattered; echolon_permutation_importance measures on any rows. Errors: as for echolon_metrics. Source: Breiman, Friedman, Olshen, Stone, Classification and Regression Trees (1984)';
+'What each feature gave the trees of a model: its share of the gain of all splits (importance, sums to 1; all 0 where no tree has a split) and in how many splits it stands, the most important first, equal ones in the model''s order. Measured on training rows: features with many values are flattered; echolon_permutation_importance measures on any rows. Of a model of groups it is the mean over their models, each as heavy as its rows. Errors: as for echolon_metrics. Source: Breiman, Friedman, Olshen, Stone, Classification and Regression Trees (1984)';
 
 CREATE FUNCTION echolon_roc_curve(
 	model text,

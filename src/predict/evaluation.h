@@ -55,9 +55,8 @@ extern double *evaluation_confusion(const Evaluation *evaluation);
 typedef struct FeatureRank
 {
 	uint32		feature;
-	double		gain;			/* of all its splits */
 	uint64		splits;
-	double		importance;		/* its share of all gain; 0 where there is none */
+	double		importance;		/* its share of all gain; 0 where there is none.  Of groups their models' mean */
 } FeatureRank;
 
 /* All features, the most important first. */

@@ -380,6 +380,14 @@ echolon_permutation_importance(PG_FUNCTION_ARGS)
 	importance.seed = (uint64) PG_GETARG_INT64(4);
 	found = store_lookup(importance.name, version, MODEL_PREDICT);
 	importance.model = cache_get(found, importance.context);
+	/* a shuffled value would have to be a value of another group's model */
+	if (importance.model->file.groups)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("permutation importance is not measured on a model of groups"),
+				 errdetail("Model \"%s\" was trained with group_by.", importance.name),
+				 errhint("Use echolon_feature_importance(%s), the mean over its groups.",
+						 quote_literal_cstr(importance.name))));
 	importance.by_row.wanted = importance.by_content.wanted = max_rows;
 	importance.by_row.width = importance.by_content.width = importance.model->file.nfeatures + 1;
 	importance.row = palloc(mul_size(sizeof(double), importance.by_row.width));

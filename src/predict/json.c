@@ -429,6 +429,7 @@ encoder_json(Encoder *encoder, Jsonb *document, double *x, uint64 *unseen)
 			raw = json_number(encoder, column, value);
 		else
 			raw = json_date(encoder, column, value);
-		encoder_spread(column, raw, x);
+		encoder_put(encoder, c, raw, x);
 	}
+	encoder_end(encoder, x);
 }

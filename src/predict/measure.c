@@ -114,7 +114,7 @@ measure_row(void *arg, TupleDesc desc, Datum *values, bool *nulls)
 	if (measure->n == measure->room)
 		measure_grow(measure);
 	encoder_row(measure->encoder, values, nulls, measure->x, &measure->unseen);
-	learn_predict_row(&measure->file->learn, measure->x, measure->codes,
+	learn_predict_row(encoder_model(measure->encoder), measure->x, measure->codes,
 					  measure->predicted + measure->n * measure->noutputs);
 	measure->actual[measure->n++] = actual;
 

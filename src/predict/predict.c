@@ -448,7 +448,7 @@ predict_call(FunctionCallInfo fcinfo, PredictSource source, PredictInput input,
 	else
 		predict_encode_row(state, PG_GETARG_HEAPTUPLEHEADER(1));
 	file = &state->model->file;
-	learn_predict_row(&file->learn, state->x, state->codes, state->out);
+	learn_predict_row(encoder_model(state->encoder), state->x, state->codes, state->out);
 
 	if (file->task == TASK_REGRESSION)
 		PG_RETURN_FLOAT8(state->out[0]);

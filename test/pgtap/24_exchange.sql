@@ -24,6 +24,9 @@ BEGIN
 	PERFORM echolon_train_gb('goods', 'events', features => f, model => 'counts', n_estimators => 10, loss => 'poisson', task => 'regression');
 	PERFORM echolon_train_gb('goods', 'label', features => f, model => 'logistic', n_estimators => 10);
 	PERFORM echolon_train_gb('goods', 'kind', features => f, model => 'softmax', n_estimators => 5, encode => 'target', sample_weight => 'events');
+	PERFORM echolon_train_gb('goods', 'y', features => f, model => 'treated', n_estimators => 5, impute => 'median', outliers => 'clip', scale => 'robust');
+	PERFORM echolon_train_gb('goods', 'y', features => f, model => 'grouped', n_estimators => 5, group_by => '{colour}');
+	PERFORM echolon_train_rf('goods', 'kind', features => f, model => 'grouped_classes', n_estimators => 3, max_depth => 4, group_by => '{colour}', encode => 'target', impute => 'mean', scale => 'standard');
 END $$;
 INSERT INTO models SELECT model, task FROM echolon.models;
 
@@ -32,19 +35,28 @@ CREATE FUNCTION pg_temp.feature_value(feature jsonb, col jsonb, input jsonb) RET
 DECLARE
 	v text := input ->> (col ->> 'name');
 	t timestamp;
+	n float8;
 	place int;
 BEGIN
 	IF col ->> 'kind' = 'category' THEN
+		v := coalesce(v, col ->> 'fill');
 		SELECT ord - 1 INTO place FROM jsonb_array_elements_text(col -> 'categories') WITH ORDINALITY AS c(name, ord) WHERE name = v;
 		IF feature ->> 'part' = 'target_mean' THEN
 			RETURN CASE WHEN v IS NULL THEN feature -> 'mean_missing' WHEN place IS NULL THEN feature -> 'mean_unknown' ELSE feature -> 'means' -> place END;
 		END IF;
 		RETURN CASE WHEN v IS NULL THEN NULL WHEN place IS NULL AND (col ->> 'last_is_other')::boolean THEN col -> 'categories' -> -1 ELSE to_jsonb(v) END;
 	END IF;
-	IF v IS NULL THEN
+	IF col ->> 'kind' = 'number' THEN
+		n := coalesce(least(greatest(v::float8, (col ->> 'clip_low')::float8), (col ->> 'clip_high')::float8), (col ->> 'fill')::float8);
+		IF v IS NULL THEN
+			n := (col ->> 'fill')::float8;
+		END IF;
+		RETURN to_jsonb(CASE WHEN col ? 'scale' THEN (n - (col ->> 'center')::float8) / (col ->> 'width')::float8 ELSE n END);
+	ELSIF v IS NULL AND col ? 'fill' THEN
+		v := CASE col ->> 'kind' WHEN 'date' THEN (date '2000-01-01' + (col ->> 'fill')::int)::text
+			ELSE (timestamptz '2000-01-01 00:00+00' + (col ->> 'fill')::float8 * interval '1 microsecond')::text END;
+	ELSIF v IS NULL THEN
 		RETURN NULL;
-	ELSIF col ->> 'kind' = 'number' THEN
-		RETURN to_jsonb(v::numeric);
 	END IF;
 	t := CASE WHEN col ->> 'kind' = 'timestamptz' THEN v::timestamptz AT TIME ZONE (col ->> 'time_zone') ELSE v::timestamp END;
 	RETURN to_jsonb(CASE feature ->> 'part' WHEN 'year' THEN extract(year FROM t) WHEN 'month' THEN extract(month FROM t)
@@ -73,6 +85,15 @@ BEGIN
 	END LOOP;
 	RETURN node -> 'value';
 END $$;
+
+-- The model of the row's group in the place of the model; without one the model.
+CREATE FUNCTION pg_temp.of_group(m jsonb, input jsonb) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT coalesce((SELECT m || CASE WHEN g ? 'base' THEN jsonb_build_object('base', g -> 'base') ELSE '{}' END || jsonb_build_object('trees', g -> 'trees',
+			'columns', (SELECT jsonb_agg((c - '{clip_low,clip_high,impute,fill,scale,center,width}'::text[]) || own) FROM jsonb_array_elements(m -> 'columns') AS c, jsonb_array_elements(g -> 'columns') AS own WHERE own -> 'name' = c -> 'name'),
+			'features', (SELECT jsonb_agg(f || own) FROM jsonb_array_elements(m -> 'features') AS f, jsonb_array_elements(g -> 'features') AS own WHERE own -> 'name' = f -> 'name'))
+		FROM jsonb_array_elements(m #> '{groups,models}') AS g
+		WHERE g -> 'key' = (SELECT jsonb_agg(input -> name ORDER BY ord) FROM jsonb_array_elements_text(m #> '{groups,columns}') WITH ORDINALITY AS c(name, ord))), m)
+$$;
 
 -- The value of a regression, or the probabilities in the order of the labels.
 CREATE FUNCTION pg_temp.score(m jsonb, input jsonb) RETURNS float8[] LANGUAGE plpgsql AS $$
@@ -123,9 +144,11 @@ CREATE FUNCTION pg_temp.predicted(model text, g goods) RETURNS float8[] LANGUAGE
 $$;
 CREATE TEMP TABLE documents AS SELECT model, echolon_model_to_json(model) AS m FROM models;
 SELECT ok(max(abs(pair.scored - pair.v) / greatest(1, abs(pair.v))) < 1e-12 AND count(*) >= 60, model || ': a scorer of the JSON predicts what the model does')
-FROM documents AS d, goods AS g, unnest(pg_temp.score(d.m, to_jsonb(g)), pg_temp.predicted(d.model, g)) AS pair(scored, v)
+FROM documents AS d, goods AS g, unnest(pg_temp.score(pg_temp.of_group(d.m, to_jsonb(g)), to_jsonb(g)), pg_temp.predicted(d.model, g)) AS pair(scored, v)
 WHERE g.id % 12 = 0 OR g.id > 1008 GROUP BY model ORDER BY model;
 
+SELECT ok(jsonb_array_length(m #> '{groups,models}') >= 2, model || ' has models of groups'), is(m -> 'format_version', '2', 'which is version 2 of the format') FROM documents WHERE model LIKE 'grouped%' ORDER BY model;
+SELECT is(m -> 'format_version', '1', model || ' is version 1') FROM documents WHERE model NOT LIKE 'grouped%' ORDER BY model;
 SELECT is(m ->> 'format', 'echolon-model', 'the document says what it is') FROM documents WHERE model = 'two';
 SELECT is(m -> 'threshold', to_jsonb((SELECT (r ->> 'threshold')::numeric FROM (SELECT m AS r FROM documents WHERE model = 'two') AS x)), 'a threshold of two classes is in it'),
 	is(m ->> 'positive_class', 'yes', 'and the positive class') FROM documents WHERE model = 'two';
@@ -154,6 +177,7 @@ SELECT is(pg_temp.everything(model), predictions, model || ': predict_model take
 FROM before WHERE model = 'forest';
 SELECT is(md5(string_agg(echolon_predict_model(whole, g)::text, ',' ORDER BY id)), md5(string_agg(echolon_predict('boosted', g)::text, ',' ORDER BY id)), 'echolon_predict_model takes an export with its record')
 FROM goods AS g, before WHERE model = 'boosted';
+CREATE TEMP TABLE groups_before AS SELECT g::text FROM echolon_group_metrics('grouped') AS g;
 SELECT is(echolon_drop_model(model), 1, model || ': dropped') FROM models ORDER BY model;
 SELECT is((i).version, 1, model || ': imported') FROM before, LATERAL (SELECT echolon_import_model(model, whole, relation => 'goods') AS i OFFSET 0) AS x ORDER BY model;
 SELECT is(pg_temp.everything(model), predictions, model || ': predicts what it did, to the last bit') FROM before ORDER BY model;
@@ -162,6 +186,8 @@ SELECT is((SELECT jsonb_agg(x) FROM echolon_metrics(model) AS x), metrics, model
 	is((SELECT to_jsonb(v) - '{trained_at,notes,active}'::text[] FROM echolon.model_versions AS v WHERE v.model = before.model), version, model || ': and everything else of the version')
 FROM before ORDER BY model;
 SELECT is(echolon_export_model(model), bare, model || ': its bytes are the same') FROM before ORDER BY model;
+SELECT bag_eq('SELECT * FROM groups_before', $$SELECT g::text FROM echolon_group_metrics('grouped') AS g$$, 'the scores of groups came with it');
+SELECT ok((SELECT count(*) FROM groups_before) >= 2, 'which are of several groups');
 SELECT ok((SELECT count(*) FROM echolon_confusion_matrix('three')) = 9, 'the held-out sample came with it');
 SELECT is(state, 'ready', 'with a relation, an imported model is ready'), is(relation, current_schema || '.goods', 'and has that relation') FROM echolon.models WHERE model = 'two';
 SELECT is(v.notes[1], 'imported: its scores were measured where it was trained', 'a note says so') FROM echolon.model_versions AS v WHERE model = 'two';
@@ -258,7 +284,11 @@ FROM small, (VALUES
 	('{"score": "0.9"}', '"score" is not a number'), ('{"score": 1e999}', '"score" is not a number in its range'), ('{"rows_used": 1e18}', '"rows_used"'), ('{"seconds": -1}', '"seconds"'),
 	('{"metric": ["r2"]}', '"metric" is not a string'), ('{"fingerprint": {}}', '"fingerprint" is not a string'), (format('{"fingerprint": %s}', to_json(repeat('x', 1000))), '"fingerprint"'),
 	('{"parameters": []}', '"parameters" is not an object'), ('{"parameters": {"a": {"b": {"c": 1}}}}', '"parameters" is not as flat as it is written'),
-	('{"metrics": [1]}', '"metrics" is not an object'), ('{"metrics": {"score": 1}}', '"metrics" is not made of objects'), ('{"metrics": {"measured_on": {}}}', '"measured_on" is not a string'),
+	('{"metrics": [1]}', '"metrics" is not an object'), ('{"metrics": {"score": 1}}', '"score" is not an object'),
+	('{"metrics": {"score": {"r2": [1]}}}', '"score" is not as flat as it is written'), ('{"metrics": {"groups": []}}', '"groups" is not an object'),
+	('{"metrics": {"groups": {"columns": 1}}}', '"columns" is not an array'), ('{"metrics": {"groups": {"columns": [1], "each": []}}}', '"columns" is not made of names'),
+	('{"metrics": {"groups": {"columns": ["a"], "each": [1]}}}', '"groups" is not a list of objects'), ('{"metrics": {"groups": {"columns": ["a"], "each": [{"key": [1, 2]}]}}}', '"key" is not of the columns of its groups'),
+	('{"metrics": {"groups": {"columns": ["a"], "each": [{"key": [1], "rows": 1e300}]}}}', '"rows" is not a number in its range'), ('{"metrics": {"measured_on": {}}}', '"measured_on" is not a string'),
 	('{"curve": {}}', '"curve" is not an array'), ('{"curve": [1]}', '"curve" is not made of points'), ('{"curve": [[1, 2]]}', '"curve" is not made of points'), ('{"curve": [["1", 2, 3]]}', '"curve" is not made of numbers'), ('{"curve": [[null, 2, 3]]}', '"curve" is not made of points'),
 	('{"curve": 1}', '"curve" is not an array'), ('{"notes": "x"}', '"notes" is not an array'), ('{"notes": [1]}', '"notes" is not made of strings'), ('{"recipe": 3}', '"recipe" is not an object'), ('{"recipe": {"split": []}}', '"split" is not an object'), ('{"recipe": {"updates": {}}}', '"updates" is not an array')
 ) AS v(record, problem);
