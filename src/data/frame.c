@@ -634,3 +634,47 @@ frame_read(const FrameSpec *spec)
 	MemoryContextDelete(state.scratch);
 	return frame;
 }
+
+Frame *
+frame_rows(const Frame *frame, const uint32 *rows, size_t n)
+{
+	Frame	   *some = palloc(sizeof(Frame));
+	Size		width = mul_size(sizeof(double), Max(n, 1));
+
+	*some = *frame;
+	some->nrows = n;
+	some->notices = NIL;
+	some->columns = palloc(mul_size(sizeof(FrameColumn), Max(frame->ncolumns, 1)));
+	some->row_hash = MemoryContextAllocHuge(CurrentMemoryContext, width);
+	for (size_t i = 0; i < n; i++)
+		some->row_hash[i] = frame->row_hash[rows[i]];
+	for (int c = 0; c < frame->ncolumns; c++)
+	{
+		const FrameColumn *from = &frame->columns[c];
+		FrameColumn *column = &some->columns[c];
+
+		CHECK_FOR_INTERRUPTS();
+		*column = *from;
+		column->counts = NULL;
+		column->missing = 0;
+		if (from->values)
+		{
+			column->values = MemoryContextAllocHuge(CurrentMemoryContext, width);
+			for (size_t i = 0; i < n; i++)
+			{
+				column->values[i] = from->values[rows[i]];
+				column->missing += isnan(column->values[i]);
+			}
+		}
+		if (from->codes)
+		{
+			column->codes = MemoryContextAllocHuge(CurrentMemoryContext, width / 2);
+			for (size_t i = 0; i < n; i++)
+			{
+				column->codes[i] = from->codes[rows[i]];
+				column->missing += column->codes[i] == LEARN_MISSING;
+			}
+		}
+	}
+	return some;
+}

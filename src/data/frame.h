@@ -135,6 +135,9 @@ typedef struct Frame
  */
 extern Frame *frame_read(const FrameSpec *spec);
 
+/* Some rows of a frame, ascending, as a frame of their own with the same columns and dictionaries. */
+extern Frame *frame_rows(const Frame *frame, const uint32 *rows, size_t n);
+
 /* ---- duplicates.c ------------------------------------------------------------- */
 
 /* What a cell holds, for a comparison with other cells of its column, which is kept. */

@@ -416,7 +416,7 @@ clean_begin(Training *t)
 		if (needs_copy(&rule, column))
 			need += mul_size(t->frame->nrows, column->type.kind == COLUMN_CATEGORY ? sizeof(uint32) : sizeof(double));
 	}
-	training_check_memory(need, "impute, outliers and scale need",
+	training_check_memory(t->context, need, "impute, outliers and scale need",
 						  psprintf("Copies of the columns of %zu rows.", t->frame->nrows),
 						  "Raise echolon.max_memory, or leave them out: trees need neither scaling nor filled values.");
 	for (int i = 0; i < cleaning->ncolumns; i++)
@@ -623,6 +623,9 @@ clean_rows(Training *t, const uint32 *rows, size_t *n)
 		cleaning->decided = true;
 	}
 	if (!cleaning->removed)
+		return rows;
+	/* a group that would have too few rows without them keeps them */
+	if (nkept < LEAST_ROWS && t->whole)
 		return rows;
 	if (nkept < LEAST_ROWS)
 		ereport(ERROR,

@@ -138,7 +138,7 @@ check_encoded(const Frame *frame, const Target *target, uint32 ncolumns)
 						nfeatures, MAX_ENCODED_FEATURES),
 				 errdetail("Each of %u columns has one for each of %u classes.", ncolumns, target->nclasses),
 				 errhint("Leave encode out, name fewer columns in features, or predict a coarser column.")));
-	training_check_memory(mul_size(mul_size(nfeatures, frame->nrows), sizeof(double)), "encode => 'target' needs",
+	training_check_memory(CurrentMemoryContext, mul_size(mul_size(nfeatures, frame->nrows), sizeof(double)), "encode => 'target' needs",
 						  psprintf("%zu rows, %zu encoded features.", frame->nrows, nfeatures),
 						  "Raise echolon.max_memory, leave encode out, or train on fewer rows or columns.");
 }
@@ -178,7 +178,7 @@ encoded_features(const Frame *frame, const FrameColumn *column, const Target *ta
 
 void
 features_build(const Frame *frame, const ParamValues *values, const Target *target,
-			   TrainFeatures *set)
+			   const TrainFeatures *like, TrainFeatures *set)
 {
 	size_t		most = 0;
 	uint32		nencoded = 0;
@@ -209,7 +209,13 @@ features_build(const Frame *frame, const ParamValues *values, const Target *targ
 
 		if (!column->feature)
 			continue;
-		source_column(column, &set->sources[set->ncolumns]);
+		if (like == NULL)
+			source_column(column, &set->sources[set->ncolumns]);
+		else
+		{
+			set->sources[set->ncolumns] = like->sources[set->ncolumns];
+			set->sources[set->ncolumns].treatment = NULL;
+		}
 		if (is_encoded(column, values))
 		{
 			encoded_features(frame, column, target, set);

@@ -58,9 +58,9 @@ fit_weights(Training *t, const uint32 *rows, size_t n)
 }
 
 void
-training_check_memory(size_t need, const char *what, const char *detail, const char *hint)
+training_check_memory(MemoryContext context, size_t need, const char *what, const char *detail, const char *hint)
 {
-	size_t		used = MemoryContextMemAllocated(CurrentMemoryContext, true);
+	size_t		used = MemoryContextMemAllocated(context, true);
 	size_t		limit = max_memory_bytes();
 
 	if (need > limit || used > limit - need)
@@ -108,7 +108,8 @@ fit_prepare(Training *t, const uint32 *rows, size_t n, size_t nwatch, const Lear
 		clean_fit(t, rows, n);
 		encode_fit(t->frame, &t->target, &t->values, rows, n, &t->set);
 	}
-	training_check_memory(t->from ? learn_continue_memory(&t->from->start, &t->data, n, nwatch, params) :
+	training_check_memory(t->context,
+						  t->from ? learn_continue_memory(&t->from->start, &t->data, n, nwatch, params) :
 						  learn_fit_memory(&t->data, n, nwatch, params), "training needs",
 						  psprintf("%zu rows, %u features, %u trees.", n, t->set.nfeatures, params->n_estimators),
 						  "Raise echolon.max_memory, or train on fewer rows, fewer trees, smaller trees (max_depth, max_leaf_nodes, min_samples_leaf).");
@@ -225,51 +226,73 @@ find_threshold(const Training *t, const Holdout *inner)
 
 /* Keep at most SAMPLE_ROWS held-out predictions: rows are in hash order, so the first are a sample. */
 static void
-keep_sample(Training *t, const uint32 *rows, size_t n, const double *predictions)
+keep_sample(Training *t, const Predicted *predicted)
 {
-	t->sample.rows = n;
-	t->sample.n = (int) Min(n, SAMPLE_ROWS);
+	t->sample.rows = predicted->n;
+	t->sample.n = (int) Min(predicted->n, SAMPLE_ROWS);
 	t->sample.noutputs = learn_noutputs(&t->fit.model);
-	t->sample.predicted = unconstify(double *, predictions);
+	t->sample.predicted = predicted->values;
 	t->sample.actual = palloc(sizeof(double) * Max(t->sample.n, 1));
 	for (int i = 0; i < t->sample.n; i++)
-		t->sample.actual[i] = t->target.values[rows[i]];
+		t->sample.actual[i] = t->target.values[predicted->rows[i]];
 }
 
-/* Scores of the fit on held-out, training and out-of-bag rows, and the baseline. */
+/* Predict what the fit is measured on: training, out-of-bag and held-out rows. */
 static void
-measure(Training *t)
+predict_measured(Training *t)
 {
-	size_t		ntrain = Min(t->nfitted, TRAIN_SCORE_ROWS);
-	double	   *predictions = predict_rows(t, t->fitted, ntrain);
-
-	scores_measure(&t->target, t->threshold, t->fitted, ntrain, predictions, &t->train_score);
-	pfree(predictions);
-	t->measured_on = "none";
+	t->on_train.rows = t->fitted;
+	t->on_train.n = Min(t->nfitted, TRAIN_SCORE_ROWS);
+	t->on_train.values = predict_rows(t, t->fitted, t->on_train.n);
 	if (t->fit.oob)
-	{
-		size_t		n;
-		uint32	   *rows = oob_rows(t, &predictions, &n);
-
-		scores_measure(&t->target, t->threshold, rows, n, predictions, &t->oob_score);
-		if (t->outer.ntest == 0 && n > 0)
-		{
-			t->measured_on = "oob";
-			t->score = t->oob_score;
-			t->nmeasured = n;
-			keep_sample(t, rows, n, predictions);
-		}
-	}
+		t->on_oob.rows = oob_rows(t, &t->on_oob.values, &t->on_oob.n);
 	if (t->outer.ntest > 0)
 	{
-		predictions = predict_rows(t, t->outer.test, t->outer.ntest);
-		scores_measure(&t->target, t->threshold, t->outer.test, t->outer.ntest, predictions, &t->score);
-		t->measured_on = t->refitted ? "holdout_before_refit" : "holdout";
-		t->nmeasured = t->outer.ntest;
-		keep_sample(t, t->outer.test, t->outer.ntest, predictions);
+		t->on_test.rows = t->outer.test;
+		t->on_test.n = t->outer.ntest;
+		t->on_test.values = predict_rows(t, t->outer.test, t->outer.ntest);
+	}
+}
+
+void
+predicted_scores(const Training *t, const Predicted *predicted, Scores *scores)
+{
+	memset(scores, 0, sizeof(*scores));
+	if (predicted->n > 0)
+		scores_measure(&t->target, t->threshold, predicted->rows, predicted->n, predicted->values, scores);
+}
+
+Predicted *
+training_measured(Training *t)
+{
+	return t->outer.ntest > 0 ? &t->on_test : &t->on_oob;
+}
+
+void
+training_baseline(Training *t)
+{
+	if (t->outer.ntest > 0)
 		baseline_measure(t->frame, &t->target, &t->outer, t->threshold,
 						 t->feature_set ? t->feature_set->group_by : NIL, set_horizon(t), &t->baseline);
+}
+
+/* Scores of the predictions on held-out, training and out-of-bag rows, and the baseline. */
+static void
+score_measured(Training *t)
+{
+	const Predicted *measured = training_measured(t);
+
+	predicted_scores(t, &t->on_train, &t->train_score);
+	predicted_scores(t, &t->on_oob, &t->oob_score);
+	t->measured_on = "none";
+	if (measured->n > 0)
+	{
+		t->measured_on = t->outer.ntest == 0 ? "oob" : t->refitted ? "holdout_before_refit" : "holdout";
+		predicted_scores(t, measured, &t->score);
+		t->nmeasured = measured->n;
+		keep_sample(t, measured);
 	}
+	training_baseline(t);
 }
 
 void
@@ -285,58 +308,73 @@ split_rows(Training *t)
 		target_cut(t->frame, v[PARAM_HIGH_VALUE_PERCENTILE].number, t->outer.train, t->outer.ntrain, &t->target);
 }
 
-void
-fit_and_measure(Training *t)
+/* Hold out some of the training rows for early stopping, or to find the threshold. */
+static void
+split_inner(Training *t)
 {
 	const ParamValue *v = t->values.value;
-	HoldoutKind kind = holdout_kind(&t->values);
-	bool		stopping = t->params.early_stopping_rounds > 0;
-	bool		searching = t->target.nclasses == 2 && !v[PARAM_THRESHOLD].is_number &&
-		!t->params.bootstrap;
-	Holdout		inner;
+	bool		searching = t->target.nclasses == 2 && !v[PARAM_THRESHOLD].is_number && !t->params.bootstrap;
 
-	memset(&inner, 0, sizeof(inner));
-	t->fitted = t->outer.train;
-	t->nfitted = t->outer.ntrain;
-	t->refitted = v[PARAM_REFIT].given ? v[PARAM_REFIT].boolean && t->outer.ntest > 0
-		: t->outer.kind == HOLDOUT_TIME;
-	if (stopping || searching)
-	{
-		holdout_split(t->frame, &t->target, t->outer.train, t->outer.ntrain, kind,
-					  v[PARAM_VALIDATION_FRACTION].number, t->params.seed, STREAM_INNER,
-					  NULL, &inner);
-		t->fitted = inner.train;
-		t->nfitted = inner.ntrain;
-	}
+	if (t->params.early_stopping_rounds > 0 || searching)
+		holdout_split(t->frame, &t->target, t->outer.train, t->outer.ntrain, holdout_kind(&t->values),
+					  v[PARAM_VALIDATION_FRACTION].number, t->params.seed, STREAM_INNER, NULL, &t->inner);
+}
+
+void
+fit_measured(Training *t)
+{
+	const Holdout *inner = &t->inner;
+	bool		stopping = t->params.early_stopping_rounds > 0;
+
+	t->fitted = inner->ntest > 0 ? inner->train : t->outer.train;
+	t->nfitted = inner->ntest > 0 ? inner->ntrain : t->outer.ntrain;
 	t->fitted = clean_rows(t, t->fitted, &t->nfitted);
 	check_classes(t, t->fitted, t->nfitted);
-	if (stopping || t->params.algorithm == LEARN_FOREST)
-		fit_rows(t, t->fitted, t->nfitted, inner.test, inner.ntest);
+	if (stopping)
+		fit_rows(t, t->fitted, t->nfitted, inner->test, inner->ntest);
+	else if (t->params.algorithm == LEARN_FOREST || t->whole)
+		fit_rows(t, t->fitted, t->nfitted, NULL, 0);
 	else						/* the learning curve watches the held-out rows; nothing is decided by them */
 		fit_rows(t, t->fitted, t->nfitted, t->outer.test, t->outer.ntest);
 	t->curve = t->fit.curve;
 	t->ncurve = t->fit.ncurve;
-	t->threshold = t->target.nclasses == 2 ? find_threshold(t, &inner) : 0.5;
-	measure(t);
+	t->threshold = t->target.nclasses == 2 ? find_threshold(t, inner) : 0.5;
+	predict_measured(t);
+}
 
-	if (t->refitted)
+void
+fit_again(Training *t)
+{
+	LearnParams found = t->params;
+	Holdout		all;
+	const uint32 *all_rows;
+
+	if (!t->refitted)
+		return;
+	if (t->params.early_stopping_rounds > 0)
 	{
-		LearnParams found = t->params;
-		Holdout		all;
-		const uint32 *all_rows;
-
-		if (stopping)
-		{
-			t->params.n_estimators = Max(t->fit.rounds, 1);
-			t->params.early_stopping_rounds = 0;
-		}
-		holdout_split(t->frame, &t->target, NULL, 0, HOLDOUT_NONE, 0, t->params.seed, STREAM_OUTER,
-					  NULL, &all);
-		all_rows = clean_rows(t, all.train, &all.ntrain);
-		fit_rows(t, all_rows, all.ntrain, NULL, 0);
-		found.n_estimators = t->params.n_estimators;
-		t->params = found;
+		t->params.n_estimators = Max(t->fit.rounds, 1);
+		t->params.early_stopping_rounds = 0;
 	}
+	holdout_split(t->frame, &t->target, NULL, 0, HOLDOUT_NONE, 0, t->params.seed, STREAM_OUTER,
+				  NULL, &all);
+	all_rows = clean_rows(t, all.train, &all.ntrain);
+	fit_rows(t, all_rows, all.ntrain, NULL, 0);
+	found.n_estimators = t->params.n_estimators;
+	t->params = found;
+}
+
+void
+fit_and_measure(Training *t)
+{
+	const ParamValue *refit = &t->values.value[PARAM_REFIT];
+
+	t->refitted = refit->given ? refit->boolean && t->outer.ntest > 0 : t->outer.kind == HOLDOUT_TIME;
+	split_inner(t);
+	fit_measured(t);
+	groups_fit(t);
+	score_measured(t);
+	fit_again(t);
 }
 
 void
@@ -359,7 +397,8 @@ continue_and_measure(Training *t)
 	fit_rows(t, t->fitted, t->nfitted, t->outer.test, t->outer.ntest);
 	t->curve = t->fit.curve;
 	t->ncurve = t->fit.ncurve;
-	measure(t);
+	predict_measured(t);
+	score_measured(t);
 	if (t->outer.ntest > 0)
 		t->measured_on = "holdout_of_update";
 }

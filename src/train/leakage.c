@@ -195,7 +195,7 @@ column_features(Leakage *leakage, int c, TrainFeatures *set)
 	memcpy(alone.columns, leakage->frame->columns, sizeof(FrameColumn) * alone.ncolumns);
 	for (int i = 0; i < alone.ncolumns; i++)
 		alone.columns[i].feature = i == c;
-	features_build(&alone, &leakage->values, &leakage->target, set);
+	features_build(&alone, &leakage->values, &leakage->target, NULL, set);
 	encode_fit(&alone, &leakage->target, &leakage->values, leakage->holdout.train, leakage->holdout.ntrain,
 			   set);
 	if (column->type.kind >= COLUMN_DATE)

@@ -113,6 +113,8 @@ record_notes(Training *t)
 		note(t, psprintf("'high' is above %s: %.1f %% of the %s%s", float8out_internal(t->target.cut),
 						 100 * t->target.above, t->from ? "rows" : "training rows",
 						 t->target.moved ? ", the next distinct value, because of ties" : ""));
+	if ((phrase = groups_note(t)) != NULL)
+		note(t, phrase);
 	if ((phrase = clean_outlier_note(t)) != NULL)
 		note(t, phrase);
 	if ((phrase = clean_scale_note(t)) != NULL)
@@ -191,7 +193,7 @@ jsonb_from_text(const char *text)
 }
 
 Jsonb *
-record_metrics(const Training *t)
+record_metrics(const Training *t, bool each)
 {
 	StringInfoData buf;
 
@@ -212,6 +214,11 @@ record_metrics(const Training *t)
 		scores_json(&t->baseline.scores, "name", t->baseline.name, &buf);
 	else
 		appendStringInfoString(&buf, "null");
+	if (t->grouping)
+	{
+		appendStringInfoString(&buf, ", \"groups\": ");
+		groups_json(t, each, &buf);
+	}
 	appendStringInfoChar(&buf, '}');
 	return jsonb_from_text(buf.data);
 }
@@ -303,8 +310,8 @@ fingerprint(const Training *t)
 	return psprintf("%016llx%016llx", (unsigned long long) a, (unsigned long long) b);
 }
 
-static uint8 *
-model_bytes(const Training *t, size_t *length)
+uint8 *
+record_model_bytes(const Training *t, size_t *length)
 {
 	ModelFile	file;
 	const char **labels = palloc(sizeof(char *) * Max(t->target.nclasses, 1));
@@ -313,6 +320,7 @@ model_bytes(const Training *t, size_t *length)
 	memset(&file, 0, sizeof(file));
 	for (uint32 k = 0; k < t->target.nclasses; k++)
 		labels[k] = utf8_copy(t->target.labels[k]);
+	file.part = t->whole != NULL;
 	file.task = t->target.task;
 	file.target = utf8_copy(t->values.value[PARAM_TARGET].word);
 	file.nlabels = t->target.nclasses;
@@ -328,6 +336,7 @@ model_bytes(const Training *t, size_t *length)
 	file.features = t->set.features;
 	file.stats = t->fit.stats;
 	file.learn = t->fit.model;
+	file.groups = t->grouping && t->grouping->n > 0 ? &t->grouping->model : NULL;
 
 	*length = model_file_size(&file);
 	if (*length > max_memory_bytes())
@@ -379,7 +388,7 @@ record_store(Training *t)
 	v.fingerprint = fingerprint(t);
 	v.notes = record_notes_array(t);
 	v.holdout = t->sample.n > 0 ? &t->sample : NULL;
-	v.bytes = model_bytes(t, &v.length);
+	v.bytes = record_model_bytes(t, &v.length);
 	if (t->from)
 	{
 		v.after = t->from->version;
@@ -395,12 +404,13 @@ Jsonb *
 record_details(const Training *t)
 {
 	StringInfoData buf;
+	Jsonb	   *metrics = t->grouping ? record_metrics(t, false) : t->metrics;
 
 	initStringInfo(&buf);
 	appendStringInfo(&buf, "{\"parameters\": %s, \"metrics\": %s, \"rows\": {\"read\": " UINT64_FORMAT
 					 ", \"used\": %zu, \"without_target\": " UINT64_FORMAT ", \"training\": %zu, \"held_out\": %zu}"
 					 ", \"features\": %u, \"left_out\": [",
-					 t->parameters, JsonbToCString(NULL, &t->metrics->root, VARSIZE(t->metrics)),
+					 t->parameters, JsonbToCString(NULL, &metrics->root, VARSIZE(metrics)),
 					 t->frame->rows_read, t->frame->nrows, t->frame->rows_without_target,
 					 t->nfitted, t->outer.ntest, t->set.nfeatures);
 	for (int c = 0, n = 0; c < t->frame->ncolumns; c++)

@@ -84,6 +84,7 @@ training_read(Training *t)
 	spec.max_categories = (int) t->values.value[PARAM_MAX_CATEGORIES].integer;
 	spec.min_rows = MIN_ROWS;
 	set_frame_spec(t, &spec);
+	groups_frame_spec(t, &spec);
 	t->frame = frame_read(&spec);
 	set_announce(t);
 
@@ -207,6 +208,7 @@ training_begin(const ParamValues *values)
 	const ParamValue *v = values->value;
 
 	INSTR_TIME_SET_CURRENT(t->start);
+	t->context = CurrentMemoryContext;
 	t->values = *values;
 	t->relation = relation_name(v[PARAM_RELATION].relation);
 	t->model = v[PARAM_MODEL].given ? v[PARAM_MODEL].word : default_model_name(values);
@@ -245,8 +247,9 @@ training_fit(Training *t)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("threshold => '%s' needs a target of two classes", t->values.value[PARAM_THRESHOLD].word)));
-	features_build(t->frame, &t->values, &t->target, &t->set);
+	features_build(t->frame, &t->values, &t->target, NULL, &t->set);
 	training_prepare(t);
+	groups_begin(t);
 	fit_and_measure(t);
 	training_finish(t);
 }
@@ -276,7 +279,7 @@ training_finish(Training *t)
 	initStringInfo(&parameters);
 	params_json(&t->values, &t->params, &parameters);
 	t->parameters = parameters.data;
-	t->metrics = record_metrics(t);
+	t->metrics = record_metrics(t, true);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, t->start);
 	t->seconds = INSTR_TIME_GET_DOUBLE(end);

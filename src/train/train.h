@@ -3,7 +3,8 @@
  *		What the steps of a training hand to each other.
  *
  *		frame (data) -> target.c labels -> features.c columns -> holdout.c sides
- *		-> fitting.c: encode.c means -> learn_fit -> scores.c, baseline.c -> record.c stores and reports
+ *		-> fitting.c: encode.c means -> learn_fit -> groups.c the same for groups -> scores.c, baseline.c
+ *		-> record.c stores and reports
  */
 #ifndef ECHOLON_TRAIN_H
 #define ECHOLON_TRAIN_H
@@ -80,8 +81,9 @@ typedef struct TrainFeatures
 	EncodedColumn *encoded;
 } TrainFeatures;
 
+/* like: features of a frame that this one's rows are some of, which names and dictionaries are taken from; or NULL. */
 extern void features_build(const Frame *frame, const ParamValues *values, const Target *target,
-						   TrainFeatures *set);
+						   const TrainFeatures *like, TrainFeatures *set);
 
 /* Give the features of the columns named by monotone_increasing and monotone_decreasing their directions. */
 extern void features_monotone(const ParamValues *values, uint32 nclasses, TrainFeatures *set);
@@ -260,8 +262,17 @@ typedef struct Continuation
 	bool		if_current;		/* only where that version is the active one still */
 } Continuation;
 
+/* Rows of the frame, and what is predicted of them [n * noutputs]. */
+typedef struct Predicted
+{
+	const uint32 *rows;			/* ascending */
+	size_t		n;
+	double	   *values;
+} Predicted;
+
 typedef struct Training
 {
+	MemoryContext context;		/* all it allocates is in it */
 	instr_time	start;
 	ParamValues values;
 	char	   *relation;		/* schema.name */
@@ -269,6 +280,8 @@ typedef struct Training
 	Jsonb	   *recipe;			/* of the version that is active now; NULL: a new model */
 	bool		task_kept;		/* the task is the stored model's */
 	Continuation *from;			/* NULL: it begins anew */
+	struct Training *whole;		/* this one is of a group of that one's rows; NULL: of its own */
+	struct Grouping *grouping;	/* group_by; NULL: none */
 	FeatureSet *feature_set;	/* the relation is its view; NULL: none's */
 	Frame	   *frame;
 	Target		target;
@@ -279,6 +292,7 @@ typedef struct Training
 	bool		balanced;
 
 	Holdout		outer;
+	Holdout		inner;			/* of the training rows, for early stopping or the threshold; or nothing */
 	Cleaning	cleaning;
 	const uint32 *fitted;		/* rows the measured model was fitted to */
 	size_t		nfitted;
@@ -288,6 +302,9 @@ typedef struct Training
 	double		threshold;
 	bool		refitted;
 
+	Predicted	on_train,		/* some of the fitted rows */
+				on_oob,
+				on_test;
 	const char *measured_on;
 	size_t		nmeasured;		/* rows behind score */
 	Scores		score,
@@ -354,10 +371,11 @@ extern void training_finish(Training *t);
 #define STREAM_TRIAL	3
 
 /*
- * Raise where need bytes more than the training has are more than echolon.max_memory allows.  what: "the model needs"; detail and
+ * Raise where need bytes more than the training, in context, has are more than echolon.max_memory allows.  what: "the model needs"; detail and
  * hint: whole sentences.
  */
-extern void training_check_memory(size_t need, const char *what, const char *detail, const char *hint);
+extern void training_check_memory(MemoryContext context, size_t need, const char *what, const char *detail,
+								  const char *hint);
 
 /* Fit a small model to rows, and measure it on others: r2, or log_loss. */
 extern double fit_trial(Training *t, const uint32 *rows, size_t n, const uint32 *test, size_t ntest);
@@ -370,11 +388,68 @@ extern void split_rows(Training *t);
 /* Fit, measure, and fit again where that is asked for. */
 extern void fit_and_measure(Training *t);
 
+/* Its steps, for a group: fit and predict the rows that are measured; the fit to all rows. */
+extern void fit_measured(Training *t);
+extern void fit_again(Training *t);
+
+/* Scores of predictions; n 0 where there are none. */
+extern void predicted_scores(const Training *t, const Predicted *predicted, Scores *scores);
+
+/* What the score rests on: held-out rows, else those out of bag. */
+extern Predicted *training_measured(Training *t);
+
+/* Measure the baseline on the held-out rows. */
+extern void training_baseline(Training *t);
+
 /*
  * In place of it, for a training that goes on: fit to one side of the split, measure the older and the
  * new version on the other.
  */
 extern void continue_and_measure(Training *t);
+
+/* ---- groups.c: group_by, a model for each group beside the common one ------------------ */
+
+typedef struct GroupResult
+{
+	const double *key;			/* [ncolumns] */
+	size_t		rows,
+				training,
+				measured;
+	double		score,			/* headline metrics on its measured rows; NaN where there is none: of its model, */
+				common,			/* of the common one, */
+				baseline;		/* and without one */
+} GroupResult;
+
+typedef struct Grouping
+{
+	int			ncolumns;
+	const FrameColumn **columns;	/* [ncolumns] in the model's order */
+	uint32		found;			/* groups there are, of rows that miss no value of the columns */
+	uint32		n;				/* of them those with a model of their own: */
+	GroupResult *results;
+	Scores		common;			/* of the common model, on all that is measured; */
+	double		own;			/* headline metric of all models together, there */
+	ModelGroups model;			/* their models, as they are stored; keys and first have room for more */
+	size_t		room;			/* of model.bytes */
+} Grouping;
+
+/* The columns of group_by as they must be read: among features, where those are named. */
+extern void groups_frame_spec(const Training *t, FrameSpec *spec);
+
+/* Check the columns, and find the groups. */
+extern void groups_begin(Training *t);
+
+/*
+ * Once the common model was fitted and has predicted: fit one for each large group, whose predictions take the
+ * place of its.  Nothing without group_by.
+ */
+extern void groups_fit(Training *t);
+
+/* How many groups have a model of their own, and what that gains; NULL without group_by. */
+extern char *groups_note(const Training *t);
+
+/* The groups as a JSON object; each: with every one's scores. */
+extern void groups_json(const Training *t, bool each, StringInfo out);
 
 /* ---- sets.c: training on the view of a feature set ------------------------------ */
 
@@ -423,7 +498,10 @@ extern List *leakage_find(Frame *frame, Oid relid, const char *target);
 extern void record_notes(Training *t);	/* after measuring: what a person should know */
 extern ArrayType *record_notes_array(const Training *t);
 extern void record_announce(const Training *t);	/* the one NOTICE */
-extern Jsonb *record_metrics(const Training *t);
+extern Jsonb *record_metrics(const Training *t, bool each);	/* each: of every group, too */
+
+/* The model as it is stored; that of a group as a part of the whole. */
+extern uint8 *record_model_bytes(const Training *t, size_t *length);
 extern Jsonb *record_details(const Training *t);
 extern Jsonb *record_recipe(const Training *t);
 extern int32 record_store(Training *t);	/* the version's number; sets active */
