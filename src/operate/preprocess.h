@@ -2,9 +2,12 @@
  * preprocess.h
  *		A view of cleaned rows: what was asked for, what was fitted, where it is kept.
  *
- *		preprocess.c		arguments, fit, the SQL of the view
- *		preprocess_store.c	stored, listed, refreshed, dropped; one row by what is stored
- *		preprocess_cells.c	the functions that the view calls
+ *		preprocess.c			fit, and the call
+ *		preprocess_arguments.c	what is asked for
+ *		preprocess_view.c		the SQL of the view, and what it says of itself
+ *		preprocess_document.c	all of it as the document that is stored
+ *		preprocess_store.c		stored, listed, refreshed, dropped; one row by what is stored
+ *		preprocess_cells.c		the functions that the view calls
  */
 #ifndef ECHOLON_PREPROCESS_H
 #define ECHOLON_PREPROCESS_H
@@ -94,6 +97,36 @@ typedef struct Preprocessing
 /* Read the relation and learn what the arguments ask for. */
 extern void preprocess_fit(Preprocessing *p);
 
+/* Does the view show another value than the relation? */
+extern bool prep_touched(const PrepColumn *column);
+
+/* ---- preprocess_arguments.c ---- */
+
+#define PREP_IMPUTE_WORDS		5
+#define PREP_OUTLIER_WORDS		3
+#define PREP_SCALE_WORDS		3
+#define PREP_DUPLICATE_WORDS	2
+
+/* In the order of ModelImpute (from 1) with 'forward' behind, OutlierTreatment, ModelScale (from 1). */
+extern const char *const prep_impute_words[PREP_IMPUTE_WORDS];
+extern const char *const prep_outlier_words[PREP_OUTLIER_WORDS];
+extern const char *const prep_scale_words[PREP_SCALE_WORDS];
+extern const char *const prep_duplicate_words[PREP_DUPLICATE_WORDS];
+
+/* Set a part of a rule by its word; NULL: none.  An error for a word that is none of them. */
+extern void prep_rule_impute(PrepRule *rule, const char *word);
+extern void prep_rule_outliers(PrepRule *rule, const char *word);
+extern void prep_rule_scale(PrepRule *rule, const char *word);
+
+/* The arguments of a call, checked; the overrides once the columns are known. */
+extern void prep_read_arguments(FunctionCallInfo fcinfo, Preprocessing *p);
+extern void prep_apply_overrides(Preprocessing *p);
+
+/* The column of a name; NULL: there is none. */
+extern PrepColumn *prep_find_column(const Preprocessing *p, const char *name);
+
+/* ---- preprocess_view.c ---- */
+
 /* "SELECT … FROM …" */
 extern char *preprocess_sql(const Preprocessing *p);
 
@@ -103,12 +136,14 @@ extern char *preprocess_indicator(const Preprocessing *p, const PrepColumn *colu
 /* Comments of the view and its columns. */
 extern void preprocess_comment(const Preprocessing *p);
 
+/* What is done to a column, for people: "missing values become 41; clipped to -3 ... 77"; NULL: nothing. */
+extern char *preprocess_phrase(const PrepColumn *column);
+
+/* ---- preprocess_document.c ---- */
+
 /* All of it as a document, and back. */
 extern Jsonb *preprocess_jsonb(const Preprocessing *p);
 extern void preprocess_read(Jsonb *definition, Preprocessing *p);
-
-/* What is done to a column, for people: "missing values become 41; clipped to -3 … 77"; NULL: nothing. */
-extern char *preprocess_phrase(const PrepColumn *column);
 
 /* ---- preprocess_store.c ---- */
 
