@@ -1,9 +1,9 @@
 """harness.py: measures Echolon beside its peers and says what came out.
 
 A module (rolling.py, ...) makes its data and names its rows.  A row is one task
-that several contenders solve.  Each runs once for its result, which must agree
-with the oracle's; then all run in turn, so that whatever else happens on the
-machine hits them alike.  What counts are medians and their ratios.
+that several contenders solve.  Each runs once for its result: it must agree
+with the oracle's, or, where models are fitted, reach the row's quality.  Then all run in turn, so that whatever else
+happens on the machine hits them alike.  What counts are medians and their ratios.
 """
 import dataclasses
 import math
@@ -26,6 +26,7 @@ class Contender:
     tolerance: float = 1e-9  # largest relative difference from the oracle
     # Filled in by measure().
     difference: float = 0.0
+    quality: float = math.nan
     seconds: list = dataclasses.field(default_factory=list)
     parts: dict = dataclasses.field(default_factory=dict)
     error: str = ""
@@ -37,31 +38,94 @@ class Contender:
 
 @dataclasses.dataclass
 class Target:
-    """`who` must take at most `ratio` of the time of `peer`."""
+    """`who` must take at most `ratio` of the time of `peer`; of several peers, of the fastest that is as good."""
     who: str
-    peer: str
+    peer: str | tuple
     ratio: float
+
+    def reached(self, row):
+        """(the ratio reached or None, the peer's name)"""
+        who = row.contender(self.who)
+        names = (self.peer,) if isinstance(self.peer, str) else self.peer
+        peers = [c for c in map(row.contender, names) if not c.error and row.as_good(c, who)]
+        if who.error or not peers:
+            return None, " or ".join(names)
+        fastest = min(peers, key=lambda c: c.median)
+        return who.median / fastest.median, fastest.name
+
+    def must(self):
+        return f"≤ {self.ratio:.3f}"
+
+    def text(self, row):
+        ratio, peer = self.reached(row)
+        return "" if ratio is None else f"{ratio:.3f} of {peer}"
+
+    def met(self, row):
+        ratio, _ = self.reached(row)
+        return ratio is not None and ratio <= self.ratio
+
+
+@dataclasses.dataclass
+class Limit:
+    """`who` must take at most so many microseconds for each of `n` rows."""
+    who: str
+    microseconds: float
+    n: int
+
+    def must(self):
+        return f"≤ {self.microseconds:g} us a row"
+
+    def reached(self, row):
+        who = row.contender(self.who)
+        return None if who.error else who.median * 1e6 / self.n
+
+    def text(self, row):
+        reached = self.reached(row)
+        return "" if reached is None else f"{reached:.2f} us a row"
+
+    def met(self, row):
+        reached = self.reached(row)
+        return reached is not None and reached <= self.microseconds
+
+
+@dataclasses.dataclass
+class Quality:
+    """How good a result is: `measure(result)`; Echolon's must reach `must`."""
+    name: str
+    measure: Callable[[numpy.ndarray], float]
+    must: float
+    higher: bool = True
+    equal: float = 0.005  # so much worse is as good
+
+    def reaches(self, value, must):
+        return value >= must if self.higher else value <= must
+
+    def text(self):
+        return f"{self.name} {'≥' if self.higher else '≤'} {self.must:g}"
 
 
 @dataclasses.dataclass
 class Row:
     name: str
     title: str
-    contenders: list  # the first one is the oracle
+    contenders: list  # the first one is the oracle, unless the row has a quality
     targets: list = dataclasses.field(default_factory=list)
+    quality: Quality | None = None
 
     def contender(self, name):
         return next(c for c in self.contenders if c.name == name)
 
+    def as_good(self, peer, who):
+        """A result of lower accuracy is not a win, and is none to be beaten."""
+        if self.quality is None or math.isnan(peer.quality):
+            return True
+        worse = -self.quality.equal if self.quality.higher else self.quality.equal
+        return self.quality.reaches(peer.quality, who.quality + worse)
+
     def verdicts(self):
-        """(target, ratio reached or None, met) of each target."""
+        """(target, met) of each target."""
         for target in self.targets:
-            who, peer = self.contender(target.who), self.contender(target.peer)
-            if who.error or peer.error:
-                yield target, None, False
-            else:
-                ratio = who.median / peer.median
-                yield target, ratio, ratio <= target.ratio
+            yield target, target.met(self)
 
 
 class Server:
@@ -136,6 +200,11 @@ def measure(row, repeat):
         if contender.result is None:
             continue
         result = contender.result()
+        if row.quality is not None:
+            contender.quality = row.quality.measure(result)
+            if contender.name.startswith("Echolon") and not row.quality.reaches(contender.quality, row.quality.must):
+                contender.error = f"not good enough: {row.quality.name} {contender.quality:.4f}, must be {row.quality.text()}"
+            continue
         if oracle is None:
             oracle = result
         contender.difference = difference(result, oracle)

@@ -46,7 +46,7 @@ def make(rows, groups):
         "colour": random.choice(words, rows), "a": random.integers(-1000, 1000, rows), "b": number % 7, "c": -number})
 
 
-def prepare(server, rows, groups):
+def prepare(server, rows, groups, names):
     """Make the file and the finished table; the peers' versions."""
     World.server = server
     World.folder = tempfile.TemporaryDirectory(prefix="echolon-bench.")

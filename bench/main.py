@@ -7,7 +7,7 @@ import sys
 import harness
 import report
 
-MODULES = ["rolling", "load"]
+MODULES = ["rolling", "load", "training", "predicting"]
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -41,16 +41,16 @@ def main():
             parser.error(f"no row {module_name}.{(wanted - module.ROWS.keys()).pop()}; --list names them")
         server = harness.Server()
         print(f"{module_name}: making the data ({options.rows:,} rows) …", flush=True)
-        versions = module.prepare(server, options.rows, options.groups)
+        names = [name for name in module.ROWS if complete or name in wanted]
+        versions = module.prepare(server, options.rows, options.groups, names)
         facts = report.facts(server, versions)
         rows = []
-        for name in module.ROWS:
-            if complete or name in wanted:
-                print(f"{module_name}.{name} …", flush=True)
-                row = module.row(name)
-                harness.measure(row, options.repeat)
-                rows.append(row)
-                failed += sum(not met for _, _, met in row.verdicts())
+        for name in names:
+            print(f"{module_name}.{name} …", flush=True)
+            row = module.row(name)
+            harness.measure(row, options.repeat)
+            rows.append(row)
+            failed += sum(not met for _, met in row.verdicts())
         usual = complete and all(getattr(options, name) == parser.get_default(name) for name in ("rows", "groups", "repeat"))
         folder = options.output or (HERE / "results" if usual else HERE.parent / ".bench" / "results")
         report.write(folder, module_name, module.TITLE.format(rows=options.rows, groups=options.groups), module.NOTES, rows, facts)

@@ -40,9 +40,8 @@ def milliseconds(seconds):
 def lines(row):
     """The row's lines of the table: contender, median, range, ratio, must, verdict, difference."""
     verdicts = {}
-    for target, ratio, met in row.verdicts():
-        reached = "" if ratio is None else f"{ratio:.3f} of {target.peer}"
-        verdicts.setdefault(target.who, []).append((reached, f"≤ {target.ratio:.3f}", "ok" if met else "MISSED"))
+    for target, met in row.verdicts():
+        verdicts.setdefault(target.who, []).append((target.text(row), target.must(), "ok" if met else "MISSED"))
     for contender in row.contenders:
         first, *more = verdicts.get(contender.name, [("", "", "")])
         if contender.error:
@@ -50,6 +49,8 @@ def lines(row):
         else:
             runs = contender.seconds
             away = "" if contender is row.contenders[0] or contender.result is None else f"{contender.difference:.0e}"
+            if row.quality is not None:
+                away = "" if math.isnan(contender.quality) else f"{contender.quality:.4f}"
             yield (contender.name, milliseconds(contender.median), f"{milliseconds(min(runs))} to {milliseconds(max(runs))}", *first, away)
         for other in more:
             yield ("", "", "", *other, "")
@@ -97,10 +98,12 @@ def picture(title, rows):
 
 def write(folder, name, title, notes, rows, facts):
     """The table on the terminal and in <name>.md, the picture in <name>.svg."""
-    header = ("", "ms, median", "range", "ratio", "must", "", "differs by")
+    def header(row):
+        return ("", "ms, median", "range", "ratio", "must", "", row.quality.text() if row.quality else "differs by")
+
     text = [f"# {title}", f"Made by `bench/run {name}`. {notes}", f"![{title}]({name}.svg)"]
     for row in rows:
-        text.append(f"## {row.title[0].upper()}{row.title[1:]}\n\n{table(header, lines(row))}")
+        text.append(f"## {row.title[0].upper()}{row.title[1:]}\n\n{table(header(row), lines(row))}")
         text += [f"{contender.name}: {contender.error}" for contender in row.contenders if contender.error]
     text.append("## Measured on\n\n" + table(("what", "value"), facts))
     text = "\n\n".join(text) + "\n"

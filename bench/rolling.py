@@ -62,7 +62,7 @@ class World:
     duck = None
 
 
-def prepare(server, rows, groups):
+def prepare(server, rows, groups, names):
     """Make the data, the same in the server and in DuckDB; the peers' versions."""
     # Days by groups, a fifth of the days missing, in the order of the days.
     random = numpy.random.default_rng(7)
