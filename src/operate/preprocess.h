@@ -61,17 +61,20 @@ typedef struct PrepColumn
 	char	   *name;
 	char	   *type_name;		/* qualified, with its modifier, for a cast */
 	Oid			typid;
+	int32		typmod;
 	ColumnType	type;			/* where usable */
 	bool		usable;
 	bool		untouched;		/* it is what others are treated by, or named in exclude */
 	bool		touched;		/* the view shows another value than the relation */
+	bool		as_double;		/* the view shows it as double precision: told by its rule, so that no fit changes its type */
+	bool		named;			/* overrides have its constant */
 	PrepRule	rule;
 	ModelTreatment treatment;
 	char	   *fill;			/* what fills it, as text of its type; NULL: nothing */
 	bool		remove;			/* rows beyond low and high are left out */
 	double		low,
 				high;
-	int64		missing,		/* values of all rows at the fit */
+	int64		missing,		/* values at the fit, of all rows but duplicates */
 				outliers;
 	const char *note;			/* why something was not done; NULL */
 } PrepColumn;
@@ -89,12 +92,16 @@ typedef struct Preprocessing
 	int64		rows,			/* read */
 				fitted,			/* learned from */
 				duplicates;
+	bool		one_column;		/* rows of one column but keys repeat by nature: none is a duplicate */
 	List	   *notes;			/* of char * */
 } Preprocessing;
 
 /* ---- preprocess.c ---- */
 
-/* Read the relation and learn what the arguments ask for. */
+/*
+ * Read the relation and learn what the arguments ask for.  With columns (of a stored one) these stay the columns of the
+ * view, of the same types: CREATE OR REPLACE VIEW takes no others.
+ */
 extern void preprocess_fit(Preprocessing *p);
 
 /* Does the view show another value than the relation? */
@@ -130,7 +137,16 @@ extern PrepColumn *prep_find_column(const Preprocessing *p, const char *name);
 /* "SELECT … FROM …" */
 extern char *preprocess_sql(const Preprocessing *p);
 
-/* The name of a column's indicator; NULL: it has none. */
+/* Are equal rows shown once? */
+extern bool prep_drops_duplicates(const Preprocessing *p);
+
+/* "(SELECT …) AS s": the relation's rows, each with its number among its equals under that name. */
+extern char *prep_rows_sql(const Preprocessing *p, const char *number);
+
+/* A name that no column has: the wanted one where it is free. */
+extern char *prep_free_name(const Preprocessing *p, const char *wanted);
+
+/* The name of a column's indicator; NULL: it has none.  An error for one that is too long, or taken. */
 extern char *preprocess_indicator(const Preprocessing *p, const PrepColumn *column);
 
 /* Comments of the view and its columns. */

@@ -221,6 +221,22 @@ bad_overrides(void)
 			 errhint("Give each column its own, such as '{\"age\": {\"impute\": \"mean\"}}'.")));
 }
 
+/* A constant needs its value, and a value somebody who uses it. */
+static void
+end_override(const PrepColumn *column, bool has_value)
+{
+	bool		constant = column->rule.impute == IMPUTE_CONSTANT;
+
+	if (constant && column->rule.constant == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column \"%s\" in overrides has impute constant and no impute_value", column->name)));
+	if (has_value && !constant)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("impute_value of column \"%s\" in overrides needs \"impute\": \"constant\"", column->name)));
+}
+
 void
 prep_apply_overrides(Preprocessing *p)
 {
@@ -229,6 +245,7 @@ prep_apply_overrides(Preprocessing *p)
 	JsonbValue	value;
 	PrepColumn *column = NULL;
 	char	   *key = NULL;
+	bool		has_value = false;
 	int			depth = 0;
 
 	if (p->arguments.overrides == NULL)
@@ -242,19 +259,23 @@ prep_apply_overrides(Preprocessing *p)
 					bad_overrides();
 				break;
 			case WJB_END_OBJECT:
-				if (depth-- == 2 && column->rule.impute == IMPUTE_CONSTANT && column->rule.constant == NULL)
-					ereport(ERROR,
-							(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							 errmsg("column \"%s\" in overrides has impute constant and no impute_value", column->name)));
+				if (depth-- == 2)
+					end_override(column, has_value);
 				break;
 			case WJB_KEY:
 				key = pnstrdup(value.val.string.val, value.val.string.len);
 				if (depth == 1)
 				{
 					relation_column(p->relid, key);
+					if (p->arguments.target && strcmp(key, p->arguments.target) == 0)
+						ereport(ERROR,
+								(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+								 errmsg("column \"%s\" in overrides is the target, which is never treated", key),
+								 errhint("Leave it out of overrides: a model would learn from values that nobody measured.")));
 					column = prep_find_column(p, key);
 					/* who names a column wants it treated */
 					column->untouched = false;
+					has_value = false;
 					if (!column->usable)
 						ereport(ERROR,
 								(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -266,6 +287,8 @@ prep_apply_overrides(Preprocessing *p)
 				if (depth != 2)
 					bad_overrides();
 				override_rule(&column->rule, column->name, key, &value);
+				column->named |= strcmp(key, "impute") == 0 || strcmp(key, "impute_value") == 0;
+				has_value |= strcmp(key, "impute_value") == 0;
 				break;
 			default:
 				bad_overrides();

@@ -106,6 +106,8 @@ preprocess_jsonb(const Preprocessing *p)
 	put_number(&out, "rows", (double) p->rows);
 	put_number(&out, "fitted", (double) p->fitted);
 	put_number(&out, "duplicate_rows", (double) p->duplicates);
+	put_key(&out, "one_column");
+	appendStringInfoString(&out, p->one_column ? "true" : "false");
 	put_key(&out, "columns");
 	appendStringInfoChar(&out, '[');
 	for (int c = 0; c < p->ncolumns; c++)
@@ -119,6 +121,8 @@ preprocess_jsonb(const Preprocessing *p)
 		if (!column->untouched)
 		{
 			put_rule(&out, &column->rule);
+			put_key(&out, "as_double");
+			appendStringInfoString(&out, column->as_double ? "true" : "false");
 			put_number(&out, "missing", (double) column->missing);
 			put_number(&out, "outlier_values", (double) column->outliers);
 			put_text(&out, "fill", column->fill);
@@ -161,6 +165,14 @@ text_member(JsonbContainer *object, const char *key)
 	JsonbValue *value = member(object, key);
 
 	return value && value->type == jbvString ? pnstrdup(value->val.string.val, value->val.string.len) : NULL;
+}
+
+static bool
+flag_member(JsonbContainer *object, const char *key)
+{
+	JsonbValue *value = member(object, key);
+
+	return value && value->type == jbvBool && value->val.boolean;
 }
 
 static double
@@ -217,6 +229,7 @@ read_column(JsonbContainer *object, PrepColumn *column)
 	if (column->untouched)
 		return;
 	read_rule(object, &column->rule);
+	column->as_double = flag_member(object, "as_double");
 	column->missing = (int64) number_member(object, "missing", 0);
 	column->outliers = (int64) number_member(object, "outlier_values", 0);
 	column->fill = text_member(object, "fill");
@@ -247,8 +260,7 @@ preprocess_read(Jsonb *definition, Preprocessing *p)
 	a->exclude = names_member(root, "exclude");
 	a->drop_duplicates = duplicates && strcmp(duplicates, "drop") == 0;
 	read_rule(root, &a->rule);
-	value = member(root, "missing_indicators");
-	a->indicators = value && value->type == jbvBool && value->val.boolean;
+	a->indicators = flag_member(root, "missing_indicators");
 	value = member(root, "overrides");
 	a->overrides = value && value->type == jbvBinary ? JsonbValueToJsonb(value) : NULL;
 	a->date_column = text_member(root, "date_column");
@@ -260,6 +272,7 @@ preprocess_read(Jsonb *definition, Preprocessing *p)
 	p->rows = (int64) number_member(root, "rows", 0);
 	p->fitted = (int64) number_member(root, "fitted", 0);
 	p->duplicates = (int64) number_member(root, "duplicate_rows", 0);
+	p->one_column = flag_member(root, "one_column");
 	value = member(root, "columns");
 	if (value == NULL || value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data))
 		elog(ERROR, "a preprocessing has no columns");

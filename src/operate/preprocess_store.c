@@ -239,7 +239,7 @@ echolon_preprocess_summary(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	memset(nulls, true, sizeof(nulls));
 	nulls[1] = false;
-	values[1] = CStringGetTextDatum(p.arguments.drop_duplicates ? "rows that are the same in all columns but keys are shown once"
+	values[1] = CStringGetTextDatum(p.arguments.drop_duplicates && !p.one_column ? "rows that are the same in all columns but keys are shown once"
 									: "every row is shown");
 	nulls[9] = false;
 	values[9] = CStringGetTextDatum(psprintf(INT64_FORMAT " of " INT64_FORMAT " rows were the same as one before; learned from " INT64_FORMAT " rows",
@@ -281,6 +281,24 @@ fit_as_owner(Preprocessing *p)
 	SetUserIdAndSecContext(user, context);
 }
 
+/* A refresh changes numbers, not the view: tell of columns that came to the relation. */
+static void
+note_new_columns(const Preprocessing *p)
+{
+	List	   *known = NIL;
+	ListCell   *cell;
+
+	for (int c = 0; c < p->ncolumns; c++)
+		known = lappend(known, p->columns[c].name);
+	foreach(cell, relation_columns(p->relid))
+		if (!name_in(known, lfirst(cell)))
+			ereport(NOTICE,
+					(errmsg("column \"%s\" of %s is newer than preprocessing \"%s\" and stays out of it",
+							(char *) lfirst(cell), p->relation, p->name),
+					 errhint("Drop it with echolon_drop_preprocess(%s) and make it again to have the column.",
+							 quote_literal_cstr(p->name))));
+}
+
 /* echolon_refresh_preprocess(name) returns bigint: rows it was learned from. */
 Datum
 echolon_refresh_preprocess(PG_FUNCTION_ARGS)
@@ -305,6 +323,7 @@ echolon_refresh_preprocess(PG_FUNCTION_ARGS)
 							 quote_literal_cstr(p.name))));
 	p.relation = relation_name(p.relid);
 	relation_lock(p.relid);
+	note_new_columns(&p);
 	fit_as_owner(&p);
 	feature_execute(psprintf("CREATE OR REPLACE VIEW %s WITH (security_invoker = true) AS\n%s",
 							 relation_name(p.view), preprocess_sql(&p)));
@@ -354,7 +373,8 @@ typedef struct RowState
 	Preprocessing p;
 	InputRow	row;
 	int		   *attributes;		/* [ncolumns] place in the row */
-	ColumnType *types;
+	ColumnType *types;			/* in the row; all zero where a column can be no feature */
+	bool	   *numbers;		/* is it a number there? */
 } RowState;
 
 /* Match the row's columns by name. */
@@ -366,6 +386,7 @@ match_row(RowState *state)
 
 	state->attributes = palloc(mul_size(sizeof(int), Max(state->p.ncolumns, 1)));
 	state->types = palloc0(mul_size(sizeof(ColumnType), Max(state->p.ncolumns, 1)));
+	state->numbers = palloc0(mul_size(sizeof(bool), Max(state->p.ncolumns, 1)));
 	for (int c = 0; c < state->p.ncolumns; c++)
 	{
 		const PrepColumn *column = &state->p.columns[c];
@@ -380,12 +401,11 @@ match_row(RowState *state)
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("column \"%s\" that preprocessing \"%s\" needs is not in the row", column->name, state->p.name),
 					 errhint("Columns are matched by name: add it to the row, as NULL where it is not known.")));
-		if (column->touched && column->treatment.impute == IMPUTE_NONE && column->fill == NULL &&
-			column->treatment.scale == SCALE_NONE && isinf(column->treatment.low) && isinf(column->treatment.high))
-			continue;
-		if (column->touched && column->fill == NULL &&
-			(!column_type_resolve(TupleDescAttr(desc, found)->atttypid, &state->types[c]) ||
-			 state->types[c].kind != COLUMN_NUMBER))
+		if (!column_type_resolve(TupleDescAttr(desc, found)->atttypid, &state->types[c]))
+			memset(&state->types[c], 0, sizeof(ColumnType));
+		state->numbers[c] = OidIsValid(state->types[c].basetype) && state->types[c].kind == COLUMN_NUMBER &&
+			column_countable(&state->types[c]);
+		if (column->as_double && !state->numbers[c])
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
 					 errmsg("column \"%s\" has type %s in the row, but preprocessing \"%s\" needs a number", column->name,
@@ -394,50 +414,49 @@ match_row(RowState *state)
 	MemoryContextSwitchTo(caller);
 }
 
-/* The treated value of a column as JSON; what is not treated as to_jsonb has it. */
+/* Is the value of a number NaN? */
+static bool
+is_nan(const RowState *state, int c)
+{
+	int			place = state->attributes[c];
+
+	return state->numbers[c] && !state->row.nulls[place] &&
+		isnan(column_number(&state->types[c], state->row.values[place]));
+}
+
+/* The treated value of a column as JSON; as: the row as PostgreSQL has it, where a column is as it was. */
 static void
-put_value(const RowState *state, int c, StringInfo out)
+put_value(const RowState *state, int c, Jsonb *as, StringInfo out)
 {
 	const PrepColumn *column = &state->p.columns[c];
 	int			place = state->attributes[c];
-	Datum		value = state->row.values[place];
 	bool		isnull = state->row.nulls[place];
-	Oid			type = TupleDescAttr(state->row.desc, place)->atttypid;
+	JsonbValue *value;
+	Jsonb	   *document;
 
-	if (state->types[c].kind == COLUMN_NUMBER)
+	if (column->as_double)
 	{
-		json_number(out, model_treated(&column->treatment, isnull ? NAN : column_number(&state->types[c], value)));
+		json_number(out, model_treated(&column->treatment, isnull ? NAN :
+									   column_number(&state->types[c], state->row.values[place])));
 		return;
 	}
 	if (isnull && column->touched && column->fill != NULL)
 	{
-		json_string(out, column->fill);
+		if (state->types[c].basetype == BOOLOID)
+			appendStringInfoString(out, column->fill);
+		else
+			json_string(out, column->fill);
 		return;
 	}
-	if (isnull)
-		appendStringInfoString(out, "null");
-	else
+	value = getKeyJsonValueFromContainer(&as->root, column->name, (int) strlen(column->name), NULL);
+	/* a number that JSON has none of comes as its name */
+	if (value == NULL || value->type == jbvNull || (state->numbers[c] && value->type != jbvNumeric))
 	{
-		Oid			output;
-		bool		varlena;
-		ColumnType	known;
-
-		/* numbers and booleans as such, all else by its text */
-		getTypeOutputInfo(type, &output, &varlena);
-		if (column_type_resolve(type, &known) && known.kind == COLUMN_NUMBER && column_countable(&known))
-			json_number(out, column_number(&known, value));
-		else if (type == BOOLOID)
-			appendStringInfoString(out, DatumGetBool(value) ? "true" : "false");
-		else if (type == DATEOID || type == TIMESTAMPOID || type == TIMESTAMPTZOID)
-		{
-			char		text[MAXDATELEN + 1];
-
-			/* ISO, whatever DateStyle is */
-			json_string(out, JsonEncodeDateTime(text, value, type, NULL));
-		}
-		else
-			json_string(out, OidOutputFunctionCall(output, value));
+		appendStringInfoString(out, "null");
+		return;
 	}
+	document = JsonbValueToJsonb(value);
+	JsonbToCString(out, &document->root, VARSIZE(document));
 }
 
 /* echolon_preprocess_row(name, input) -> jsonb: one row with what was fitted. */
@@ -447,6 +466,7 @@ echolon_preprocess_row(PG_FUNCTION_ARGS)
 	RowState   *state = fcinfo->flinfo->fn_extra;
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	LookupStamp stamp;
+	Jsonb	   *as;
 	StringInfoData out;
 
 	if (state == NULL)
@@ -472,26 +492,25 @@ echolon_preprocess_row(PG_FUNCTION_ARGS)
 	if (input_row_type(&state->row, PG_GETARG_HEAPTUPLEHEADER(1), state->context))
 		match_row(state);
 	input_row_deform(&state->row, PG_GETARG_HEAPTUPLEHEADER(1));
+	as = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(
+									DirectFunctionCall1(row_to_json, PG_GETARG_DATUM(1))))));
 	initStringInfo(&out);
 	for (int c = 0; c < state->p.ncolumns; c++)
 	{
 		appendStringInfoString(&out, c == 0 ? "{" : ", ");
 		json_string(&out, state->p.columns[c].name);
 		appendStringInfoString(&out, ": ");
-		put_value(state, c, &out);
+		put_value(state, c, as, &out);
 	}
 	for (int c = 0; c < state->p.ncolumns; c++)
 	{
 		char	   *indicator = preprocess_indicator(&state->p, &state->p.columns[c]);
-		int			place = state->attributes[c];
 
 		if (indicator == NULL)
 			continue;
 		appendStringInfoString(&out, ", ");
 		json_string(&out, indicator);
-		appendStringInfo(&out, ": %s", state->row.nulls[place] ||
-						 (state->types[c].kind == COLUMN_NUMBER && isnan(column_number(&state->types[c], state->row.values[place])))
-						 ? "true" : "false");
+		appendStringInfo(&out, ": %s", state->row.nulls[state->attributes[c]] || is_nan(state, c) ? "true" : "false");
 	}
 	appendStringInfoString(&out, state->p.ncolumns == 0 ? "{}" : "}");
 	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data)));

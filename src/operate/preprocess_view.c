@@ -52,42 +52,46 @@ number_expression(const PrepColumn *column, const char *value)
 	return out.data;
 }
 
-static char *
-column_expression(const PrepColumn *column)
-{
-	char	   *value = source(column);
-
-	if (!column->touched)
-		return value;
-	if (column->rule.forward)
-		value = psprintf("%s(%s) OVER w", feature_function("echolon_forward_fill"), value);
-	if (column->type.kind == COLUMN_NUMBER)
-	{
-		ModelTreatment untreated = MODEL_UNTREATED;
-
-		return memcmp(&column->treatment, &untreated, sizeof(untreated)) == 0 ? value : number_expression(column, value);
-	}
-	return column->fill == NULL ? value : psprintf("COALESCE(%s, %s::%s)", value, quote_literal_cstr(column->fill), column->type_name);
-}
-
 static bool
 is_float(const PrepColumn *column)
 {
 	return column->type.basetype == FLOAT4OID || column->type.basetype == FLOAT8OID || column->type.basetype == NUMERICOID;
 }
 
-/* The name of an indicator. */
+/* Is it missing, as a condition? */
 static char *
-indicator_name(const PrepColumn *column)
+missing_condition(const PrepColumn *column)
 {
-	char	   *name = psprintf("%s_missing", column->name);
+	return is_float(column) ? psprintf("%s IS NULL OR %s OPERATOR(pg_catalog.=) 'NaN'", source(column), source(column))
+		: psprintf("%s IS NULL", source(column));
+}
 
-	if (strlen(name) >= NAMEDATALEN)
-		ereport(ERROR,
-				(errcode(ERRCODE_NAME_TOO_LONG),
-				 errmsg("column \"%s\" has too long a name for an indicator", column->name),
-				 errhint("Rename it, or name it in exclude.")));
-	return name;
+/*
+ * The last value before.  A row without a date is before or after none, and comes last in the window, where it fills
+ * nobody.  The cast keeps what a function's result has not: varchar(3).
+ */
+static char *
+forward_expression(const Preprocessing *p, const PrepColumn *column)
+{
+	char	   *value = source(column);
+
+	if (is_float(column))
+		value = psprintf("CASE WHEN %s OPERATOR(pg_catalog.=) 'NaN' THEN NULL ELSE %s END", value, value);
+	return psprintf("CASE WHEN s.%s IS NULL THEN %s ELSE %s(%s) OVER w END::%s",
+					quote_identifier(p->arguments.date_column), source(column), feature_function("echolon_forward_fill"),
+					value, column->type_name);
+}
+
+static char *
+column_expression(const Preprocessing *p, const PrepColumn *column)
+{
+	char	   *value = source(column);
+
+	if (column->touched && column->rule.forward)
+		value = forward_expression(p, column);
+	if (column->as_double)
+		return number_expression(column, value);
+	return column->fill == NULL ? value : psprintf("COALESCE(%s, %s::%s)", value, quote_literal_cstr(column->fill), column->type_name);
 }
 
 /* What rows are compared by, where duplicates are dropped; types without an order by their texts. */
@@ -122,8 +126,8 @@ key_order(const Preprocessing *p)
 }
 
 /* A name that no column has. */
-static char *
-free_name(const Preprocessing *p, const char *wanted)
+char *
+prep_free_name(const Preprocessing *p, const char *wanted)
 {
 	char	   *name = pstrdup(wanted);
 
@@ -132,18 +136,47 @@ free_name(const Preprocessing *p, const char *wanted)
 	return name;
 }
 
+bool
+prep_drops_duplicates(const Preprocessing *p)
+{
+	return p->arguments.drop_duplicates && !p->one_column;
+}
+
+/* The rows of the relation, each with its number among its equals. */
+char *
+prep_rows_sql(const Preprocessing *p, const char *number)
+{
+	return psprintf("(SELECT s.*, pg_catalog.row_number() OVER (PARTITION BY %s%s%s) AS %s\n\tFROM %s AS s) AS s",
+					duplicate_columns(p), p->key != NIL ? " ORDER BY " : "", key_order(p), quote_identifier(number),
+					p->relation);
+}
+
 char *
 preprocess_indicator(const Preprocessing *p, const PrepColumn *column)
 {
-	return p->arguments.indicators && !column->untouched ? indicator_name(column) : NULL;
+	char	   *name;
+
+	if (!p->arguments.indicators || column->untouched)
+		return NULL;
+	name = psprintf("%s_missing", column->name);
+	if (strlen(name) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("column \"%s\" has too long a name for an indicator", column->name),
+				 errhint("Rename it, or name it in exclude.")));
+	if (prep_find_column(p, name) != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_COLUMN),
+				 errmsg("the indicator of column \"%s\" would have the name of column \"%s\"", column->name, name),
+				 errhint("Rename one of them, or name \"%s\" in exclude.", column->name)));
+	return name;
 }
 
 char *
 preprocess_sql(const Preprocessing *p)
 {
 	const PrepArguments *a = &p->arguments;
-	char	   *compared = a->drop_duplicates ? duplicate_columns(p) : "";
-	char	   *number = free_name(p, "duplicate_number");
+	char	   *number = prep_free_name(p, "duplicate_number");
 	const char *and = " WHERE ";
 	bool		forward = false;
 	StringInfoData out;
@@ -154,7 +187,7 @@ preprocess_sql(const Preprocessing *p)
 	{
 		const PrepColumn *column = &p->columns[c];
 
-		appendStringInfo(&out, "%s%s AS %s", c == 0 ? "" : ",\n\t", column_expression(column), quote_identifier(column->name));
+		appendStringInfo(&out, "%s%s AS %s", c == 0 ? "" : ",\n\t", column_expression(p, column), quote_identifier(column->name));
 		forward |= column->touched && column->rule.forward;
 	}
 	for (int c = 0; c < p->ncolumns; c++)
@@ -164,28 +197,23 @@ preprocess_sql(const Preprocessing *p)
 
 		if (indicator == NULL)
 			continue;
-		appendStringInfo(&out, ",\n\t%s IS NULL%s AS %s", source(column),
-						 is_float(column) ? psprintf(" OR %s OPERATOR(pg_catalog.=) 'NaN'", source(column)) : "",
-						 quote_identifier(indicator));
+		appendStringInfo(&out, ",\n\t%s AS %s", missing_condition(column), quote_identifier(indicator));
 	}
-	if (compared[0] != '\0')
-		appendStringInfo(&out, "\nFROM (SELECT s.*, pg_catalog.row_number() OVER (PARTITION BY %s%s%s) AS %s\n\tFROM %s AS s) AS s",
-						 compared, p->key != NIL ? " ORDER BY " : "", key_order(p), quote_identifier(number), p->relation);
-	else
-		appendStringInfo(&out, "\nFROM %s AS s", p->relation);
-	if (compared[0] != '\0')
+	if (prep_drops_duplicates(p))
 	{
-		appendStringInfo(&out, "\n%ss.%s OPERATOR(pg_catalog.=) 1", and, quote_identifier(number));
+		appendStringInfo(&out, "\nFROM %s\n%ss.%s OPERATOR(pg_catalog.=) 1", prep_rows_sql(p, number), and,
+						 quote_identifier(number));
 		and = " AND ";
 	}
+	else
+		appendStringInfo(&out, "\nFROM %s AS s", p->relation);
 	for (int c = 0; c < p->ncolumns; c++)
 	{
 		const PrepColumn *column = &p->columns[c];
 
 		if (!column->remove)
 			continue;
-		appendStringInfo(&out, "\n%s(%s IS NULL%s OR %s::pg_catalog.float8 BETWEEN %s AND %s)", and, source(column),
-						 is_float(column) ? psprintf(" OR %s OPERATOR(pg_catalog.=) 'NaN'", source(column)) : "",
+		appendStringInfo(&out, "\n%s(%s OR %s::pg_catalog.float8 BETWEEN %s AND %s)", and, missing_condition(column),
 						 source(column), number_literal(column->low), number_literal(column->high));
 		and = " AND ";
 	}
@@ -235,10 +263,14 @@ preprocess_comment(const Preprocessing *p)
 	{
 		const PrepColumn *column = &p->columns[c];
 		char	   *phrase = preprocess_phrase(column);
+		char	   *indicator = preprocess_indicator(p, column);
 		char	   *comment = GetComment(p->relid, RelationRelationId, get_attnum(p->relid, column->name));
 
 		if (phrase != NULL || comment != NULL)
 			CreateComments(p->view, RelationRelationId, get_attnum(p->view, column->name),
 						   phrase == NULL ? comment : comment == NULL ? phrase : psprintf("%s (%s)", comment, phrase));
+		if (indicator != NULL)
+			CreateComments(p->view, RelationRelationId, get_attnum(p->view, indicator),
+						   psprintf("whether %s was missing", quote_identifier(column->name)));
 	}
 }
