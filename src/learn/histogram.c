@@ -10,7 +10,7 @@
 #include "learn/histogram.h"
 
 #define MAX_RECORD_CODES 64		/* bytes of codes that are moved with a row */
-#define BLOCK_CELLS		2048	/* cells of a pass over all features: 32 kB, a first-level cache */
+#define BLOCK_CELLS		4096	/* cells of a pass over all features: 64 kB, of a second-level cache, since rows are read again in each pass */
 
 /* ---- storage ------------------------------------------------------------------ */
 
