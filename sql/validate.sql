@@ -47,5 +47,23 @@ CREATE VIEW nothing AS SELECT * FROM fine WHERE false;
 SELECT rule, severity, affected, message FROM echolon_validate('nothing');
 SELECT * FROM echolon_validate('fine', 'z');
 SELECT * FROM echolon_validate('fine', 'y', 0);
+-- series: a group that is a number, a gap, a date twice
+CREATE TABLE visits AS SELECT date '2020-01-01' + i AS day, s AS store, (i::int8 * 7919 + s * 104729) % 997 AS y
+FROM generate_series(0, 199) AS i, generate_series(1, 3) AS s WHERE i NOT BETWEEN 50 AND 54;
+SELECT rule, severity, column_name, affected, message FROM echolon_validate('visits', 'y');
+INSERT INTO visits VALUES ('2020-02-01', 2, 500);
+SELECT rule, severity, column_name, affected, message, hint FROM echolon_validate('visits', 'y');
+
+-- digits that are codes are no numbers, integers of two values are classes, types that cannot be compared
+CREATE TABLE codes AS SELECT lpad((i * 31 % 997)::text, 5, '0') AS zip, (i % 100 = 0)::int AS fraud, (i::int8 * 7919 % 1009) / 7.0::float8 AS amount, jsonb_build_object('i', i) AS doc
+FROM generate_series(1, 1000) AS i;
+SELECT rule, severity, column_name, affected, message FROM echolon_validate('codes', 'fraud');
+INSERT INTO codes SELECT zip, fraud, amount, '{}' FROM codes WHERE fraud = 1;
+SELECT rule, severity, affected, message, hint FROM echolon_validate('codes', 'fraud') WHERE rule = 'duplicate_rows';
+
+-- many columns of one rule
+CREATE TABLE wide AS SELECT i AS id, 1 AS a, 2 AS b, 3 AS c, (i::int8 * 104729 % 997) AS y FROM generate_series(1, 500) AS i;
+SELECT rule, severity, column_name, affected, message, hint FROM echolon_validate('wide', 'y', columns_per_rule => 1);
+SELECT * FROM echolon_validate('wide', 'y', columns_per_rule => 0);
 DROP VIEW few, nothing;
-DROP TABLE shop, fine;
+DROP TABLE shop, fine, visits, codes, wide;

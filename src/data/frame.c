@@ -612,7 +612,7 @@ frame_read(const FrameSpec *spec)
 										  ALLOCSET_DEFAULT_SIZES);
 	state.sources = select_columns(spec, frame);
 	state.memory.relation = get_rel_name(spec->relid);
-	state.memory.remedy = "leave columns out with exclude";
+	state.memory.remedy = spec->remedy ? spec->remedy : "leave columns out with exclude";
 	state.memory.limit = max_memory_bytes();
 	state.memory.text_limit = state.memory.limit / 4;
 

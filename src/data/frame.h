@@ -88,6 +88,7 @@ typedef struct FrameSpec
 	bool		unjudged;		/* keys, identifying numbers and constants too, and features asked for by name
 								 * that have no value; no notice */
 	bool		near_unique;	/* all_features: texts that nearly all differ too, where there is memory for them */
+	const char *remedy;			/* how its user reads less, for the error where memory ends; NULL: by exclude */
 	RowSource	rows;			/* NULL: relation_scan */
 	void	   *rows_source;
 } FrameSpec;
@@ -137,6 +138,14 @@ extern Frame *frame_read(const FrameSpec *spec);
 
 /* Some rows of a frame, ascending, as a frame of their own with the same columns and dictionaries. */
 extern Frame *frame_rows(const Frame *frame, const uint32 *rows, size_t n);
+
+/* ---- select.c: what trainings leave out for naming rows ------------------------- */
+
+/* Are so many different texts among so many values nearly as many as there are rows? */
+extern bool texts_near_unique(uint64 levels, uint64 values);
+
+/* Do different integers from low to high lie as close as the numbers of so many rows? */
+extern bool integers_dense(double low, double high, uint64 rows);
 
 /* ---- duplicates.c ------------------------------------------------------------- */
 

@@ -296,6 +296,18 @@ select_columns(const FrameSpec *spec, Frame *frame)
 	return sources;
 }
 
+bool
+integers_dense(double low, double high, uint64 rows)
+{
+	return high - low + 1 <= DENSE_RANGE * (double) rows;
+}
+
+bool
+texts_near_unique(uint64 levels, uint64 values)
+{
+	return levels > NEAR_UNIQUE_LEVELS && levels > NEAR_UNIQUE_SHARE * (double) values;
+}
+
 /*
  * Does every row have another integer, in a range hardly wider than there are
  * rows?  Then it is a row number.
@@ -322,9 +334,11 @@ unique_integers(const Frame *frame, const FrameColumn *column, const SourceColum
 	}
 
 	/* rows that are left out have their numbers too */
-	range = Max(high, source->high) - Min(low, source->low) + 1;
-	if (range > DENSE_RANGE * (double) frame->rows_read)
+	low = Min(low, source->low);
+	high = Max(high, source->high);
+	if (!integers_dense(low, high, frame->rows_read))
 		return false;
+	range = high - low + 1;
 
 	CHECK_FOR_INTERRUPTS();
 	seen = MemoryContextAllocExtended(CurrentMemoryContext, (size_t) range / 8 + 1,
@@ -362,11 +376,8 @@ column_constant(const Frame *frame, const FrameColumn *column, const SourceColum
 static bool
 near_unique_text(const Frame *frame, const FrameColumn *column, const SourceColumn *source)
 {
-	uint32		levels = source->dictionary.nentries;
-
 	return column->type.kind == COLUMN_CATEGORY && !column->type.is_enum &&
-		levels > NEAR_UNIQUE_LEVELS &&
-		levels > NEAR_UNIQUE_SHARE * (double) (frame->nrows - column->missing);
+		texts_near_unique(source->dictionary.nentries, frame->nrows - column->missing);
 }
 
 void

@@ -260,10 +260,10 @@ holdout_known(const Jsonb *recipe, const Target *target, double fraction, int64 
 	return known;
 }
 
-void
-holdout_split(const Frame *frame, const Target *target, const uint32 *rows, size_t n,
-			  HoldoutKind kind, double fraction, uint64 seed, uint64 stream,
-			  const uint64 *known, Holdout *holdout)
+bool
+holdout_try(const Frame *frame, const Target *target, const uint32 *rows, size_t n,
+			HoldoutKind kind, double fraction, uint64 seed, uint64 stream,
+			const uint64 *known, Holdout *holdout)
 {
 	bool	   *held;
 	double		wanted;
@@ -301,17 +301,10 @@ holdout_split(const Frame *frame, const Target *target, const uint32 *rows, size
 	/* rows that came to one side alone would make known thresholds useless */
 	wanted = n * fraction;
 	if (known && (holdout->ntest < wanted / 2 || holdout->ntest > wanted * 2))
-	{
-		holdout_split(frame, target, rows, n, kind, fraction, seed, stream, NULL, holdout);
-		return;
-	}
+		return holdout_try(frame, target, rows, n, kind, fraction, seed, stream, NULL, holdout);
 	holdout->ntrain = n - holdout->ntest;
 	if (holdout->kind != HOLDOUT_NONE && (holdout->ntest == 0 || holdout->ntrain == 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the split leaves %s", holdout->ntest == 0 ? "no row to measure on" : "no row to learn from"),
-				 errdetail("%zu rows, of which a share of %g is to be held out.", n, fraction),
-				 errhint("Use a larger share, or 0 for none.")));
+		return false;
 	holdout->train = palloc_rows(holdout->ntrain, sizeof(uint32));
 	holdout->test = palloc_rows(holdout->ntest, sizeof(uint32));
 	for (size_t i = 0, t = 0, h = 0; i < n; i++)
@@ -322,4 +315,18 @@ holdout_split(const Frame *frame, const Target *target, const uint32 *rows, size
 			holdout->train[t++] = rows[i];
 	}
 	pfree(held);
+	return true;
+}
+
+void
+holdout_split(const Frame *frame, const Target *target, const uint32 *rows, size_t n,
+			  HoldoutKind kind, double fraction, uint64 seed, uint64 stream,
+			  const uint64 *known, Holdout *holdout)
+{
+	if (!holdout_try(frame, target, rows, n, kind, fraction, seed, stream, known, holdout))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the split leaves %s", holdout->ntest == 0 ? "no row to measure on" : "no row to learn from"),
+				 errdetail("%zu rows, of which a share of %g is to be held out.", holdout->ntrain + holdout->ntest, fraction),
+				 errhint("Use a larger share, or 0 for none.")));
 }

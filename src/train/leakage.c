@@ -353,9 +353,12 @@ leakage_read(Oid relid, const char *target, int max_rows)
 	return frame;
 }
 
-/* What there is to know before a column is looked at. */
-static void
-leakage_begin(Leakage *leakage, Frame *frame, Oid relid, const char *target)
+/*
+ * What there is to know before a column is looked at.  quiet: say nothing of how the target is taken, and return false
+ * where the rows cannot be split, which raises otherwise.
+ */
+static bool
+leakage_begin(Leakage *leakage, Frame *frame, Oid relid, const char *target, bool quiet)
 {
 	memset(leakage, 0, sizeof(*leakage));
 	leakage->frame = frame;
@@ -368,9 +371,18 @@ leakage_begin(Leakage *leakage, Frame *frame, Oid relid, const char *target)
 	leakage->features = feature_set_of_view(relid);
 	if (leakage->features != NULL)
 		leakage->withheld = set_withheld(leakage->features, target);
+	if (quiet)
+	{
+		leakage->values.value[PARAM_TASK].given = true;
+		leakage->values.value[PARAM_TASK].word = target_is_class(frame) ? "classification" : "regression";
+	}
 	target_resolve(leakage->frame, &leakage->values, &leakage->target);
+	if (quiet)
+		return holdout_try(leakage->frame, &leakage->target, NULL, 0, HOLDOUT_HASH, TEST_SHARE, SEED, STREAM_LEAKAGE,
+						   NULL, &leakage->holdout);
 	holdout_split(leakage->frame, &leakage->target, NULL, 0, HOLDOUT_HASH, TEST_SHARE, SEED, STREAM_LEAKAGE,
 				  NULL, &leakage->holdout);
+	return true;
 }
 
 /* The worst first; then as in the relation. */
@@ -418,7 +430,8 @@ leakage_find(Frame *frame, Oid relid, const char *target)
 	List	   *leaks = NIL;
 	int			n;
 
-	leakage_begin(&leakage, frame, relid, target);
+	if (!leakage_begin(&leakage, frame, relid, target, true))
+		return NIL;
 	findings = leakage_examine(&leakage, &n);
 	for (int i = 0; i < n && findings[i].verdict != VERDICT_OK; i++)
 	{
@@ -463,7 +476,7 @@ echolon_check_leakage(PG_FUNCTION_ARGS)
 	context = AllocSetContextCreate(caller, "Echolon leakage", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(context);
 	target = pstrdup(NameStr(*PG_GETARG_NAME(1)));
-	leakage_begin(&leakage, leakage_read(PG_GETARG_OID(0), target, max_rows), PG_GETARG_OID(0), target);
+	(void) leakage_begin(&leakage, leakage_read(PG_GETARG_OID(0), target, max_rows), PG_GETARG_OID(0), target, false);
 	findings = leakage_examine(&leakage, &n);
 	for (int i = 0; i < n; i++)
 	{

@@ -202,6 +202,11 @@ extern void holdout_split(const Frame *frame, const Target *target, const uint32
 						  HoldoutKind kind, double fraction, uint64 seed, uint64 stream,
 						  const uint64 *known, Holdout *holdout);
 
+/* The same, but false where one side would have no row. */
+extern bool holdout_try(const Frame *frame, const Target *target, const uint32 *rows, size_t n,
+						  HoldoutKind kind, double fraction, uint64 seed, uint64 stream,
+						  const uint64 *known, Holdout *holdout);
+
 /* A number in a JSON object; NaN where there is none. */
 extern double json_object_number(const JsonbContainer *object, const char *key);
 
@@ -489,7 +494,7 @@ typedef struct Leak
 
 /*
  * Of a frame all of whose rows have a value in its target, at least a hundred rows of at least two values: of Leak *, the worst
- * first.
+ * first; none where all rows of it are so alike that they cannot be split.
  */
 extern List *leakage_find(Frame *frame, Oid relid, const char *target);
 
