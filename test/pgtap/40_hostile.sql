@@ -30,5 +30,26 @@ FROM unnest('{"\"balanced\"","\"{}\"","\"{\\\"a\\\": 1}\"","\"x\""}'::jsonb[]) A
 SELECT matches(pg_temp.forge(m, 'threshold', '"f1"'), 'needs a target of two classes', 'a threshold to be searched without two classes: ' || m)
 FROM unnest('{forest,classes}'::text[]) AS m;
 
+-- ---- what is said runs, and is true
+
+SELECT lives_ok($$SELECT echolon_import_model('nowhere', echolon_export_model('forest'))$$, 'a model of which no relation is known');
+SELECT is((SELECT sentence FROM echolon_report('nowhere') WHERE topic = 'model'), 'nowhere version 1 predicts "y" (a number) from 4 columns, by a random forest of 3 trees.', 'its report speaks of none');
+SELECT is((SELECT sentence FROM echolon_report('nowhere') WHERE topic = 'use'), 'SELECT t.*, echolon_predict(''nowhere'', t) FROM relation AS t;', 'and says where to put one');
+
+CREATE FUNCTION pg_temp.load_note(style text, second text, first text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+BEGIN
+	PERFORM set_config('datestyle', style, true);
+	SELECT array_to_string(notes, '; ') INTO result FROM echolon_load_csv('noted', content => E'd\n' || first || E'\n' || second || E'\n');
+	DROP TABLE noted;
+	RETURN result;
+END
+$$;
+SELECT is(pg_temp.load_note('ISO, MDY', '2024-01-01 10:00:00', '2024-01-01T10:00:00Z'), '', 'a time without an offset among others is no matter of DateStyle');
+SELECT is(pg_temp.load_note('ISO, MDY', '2024-01-01 10:00:00+01', '2024-01-01T10:00:00'), '', 'nor is one with an offset');
+SELECT is(pg_temp.load_note('ISO, DMY', 'Jan 5 2024 10:00 Europe/Paris', '2024-01-01'), '', 'in words');
+SELECT matches(pg_temp.load_note('ISO, MDY', '31/12/2024', '01/02/2024'), 'SET datestyle = ''ISO, DMY'' reads it', 'but this is');
+
 SELECT * FROM finish();
 ROLLBACK;
