@@ -382,7 +382,8 @@ order_of_date(const char *s, size_t length)
 	volatile bool found = false;
 	bool		has_time;
 
-	if (!like_date(s, length))
+	/* what is a date now is of another kind than those before it */
+	if (!like_date(s, length) || decode(s, false, &has_time) || decode(s, true, &has_time))
 		return NULL;
 	PG_TRY();
 	{

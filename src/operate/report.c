@@ -85,9 +85,10 @@ say_model(const Evaluation *evaluation, List **sentences)
 						 evaluation->model->labels[1 - file->positive]);
 	else
 		appendStringInfo(&task, "one of %u classes", file->nlabels);
-	say(sentences, "model", "%s version %d predicts \"%s\" (%s) of %s from %u column%s, by %s of %s trees.",
+	say(sentences, "model", "%s version %d predicts \"%s\" (%s)%s%s from %u column%s, by %s of %s trees.",
 		evaluation->version->model, evaluation->version->version, evaluation->model->target, task.data,
-		evaluation->version->relation, file->ncolumns, file->ncolumns == 1 ? "" : "s",
+		/* of an import nothing may be known but the model */
+		evaluation->version->relation[0] == '\0' ? "" : " of ", evaluation->version->relation, file->ncolumns, file->ncolumns == 1 ? "" : "s",
 		learn->algorithm == LEARN_FOREST ? "a random forest" : "gradient boosting", words_count(learn->ntrees));
 }
 
@@ -265,7 +266,7 @@ report_sentences(Evaluation *evaluation)
 	}
 	say(&sentences, "use", "SELECT t.*, %s(%s, t) FROM %s AS t;",
 		evaluation->model->file.task == TASK_REGRESSION ? "echolon_predict" : "echolon_predict_class", name,
-		evaluation->version->relation);
+		evaluation->version->relation[0] == '\0' ? "relation" : evaluation->version->relation);
 	return sentences;
 }
 

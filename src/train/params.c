@@ -420,8 +420,11 @@ params_from_json(const Jsonb *parameters, LearnAlgorithm algorithm, const char *
 			getKeyJsonValueFromContainer(unconstify(JsonbContainer *, &parameters->root), def->name,
 										 (int) strlen(def->name), &json) == NULL)
 			continue;
+		/* as an argument: what has a default is never without a value */
+		if (json.type == jbvNull)
+			continue;
 		memset(value, 0, sizeof(*value));
-		if (json.type != jbvNull && !value_from_json(def, &json, value))
+		if (!value_from_json(def, &json, value))
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_CORRUPTED),
 					 errmsg("the recipe of %s has a parameter \"%s\" of a wrong type", whose, def->name),

@@ -114,6 +114,12 @@ read_class_weight(Training *t)
 
 	if (word == NULL)
 		return;
+	/* a recipe that was imported may ask for it */
+	if (t->target.nclasses == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("parameter \"class_weight\" needs a classification"),
+				 errdetail("The target of model \"%s\" is a number.", t->model)));
 	t->class_weights = palloc(sizeof(double) * t->target.nclasses);
 	for (uint32 k = 0; k < t->target.nclasses; k++)
 		t->class_weights[k] = 1.0;
@@ -243,10 +249,6 @@ training_fit(Training *t)
 	split_rows(t);
 	t->values.value[PARAM_TASK].given = true;	/* the parameters stand as they were used */
 	t->values.value[PARAM_TASK].word = t->target.task == TASK_REGRESSION ? "regression" : "classification";
-	if (!t->values.value[PARAM_THRESHOLD].is_number && t->target.nclasses != 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("threshold => '%s' needs a target of two classes", t->values.value[PARAM_THRESHOLD].word)));
 	features_build(t->frame, &t->values, &t->target, NULL, &t->set);
 	training_prepare(t);
 	groups_begin(t);
@@ -257,6 +259,10 @@ training_fit(Training *t)
 void
 training_prepare(Training *t)
 {
+	if (!t->values.value[PARAM_THRESHOLD].is_number && t->target.nclasses != 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("threshold => '%s' needs a target of two classes", t->values.value[PARAM_THRESHOLD].word)));
 	read_class_weight(t);
 	params_resolve(&t->values, t->set.nfeatures, t->target.nclasses, &t->params);
 	clean_begin(t);

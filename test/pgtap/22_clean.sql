@@ -122,5 +122,31 @@ SELECT matches(pg_temp.error_of($$SELECT echolon_train_gb('tiny', 'y', exclude =
 CREATE TABLE empty_column AS SELECT i AS id, CASE WHEN i > 180 THEN i::float8 END AS nothing, i % 17 AS x, i % 17 + i % 3 AS y FROM generate_series(1, 200) AS i;
 SELECT lives_ok($$SELECT echolon_train_gb('empty_column', 'y', features => '{nothing,x}', split_by => 'id', impute => 'mean', scale => 'standard', outliers => 'clip')$$, 'a column without values in the training rows is left as it is');
 
+-- the order of the rows in the table is nothing
+CREATE TABLE shuffled AS SELECT * FROM raw ORDER BY md5(id::text);
+CREATE TABLE ways AS SELECT s.c, s.n, pg_temp.error_of(format($$SELECT echolon_train_gb('raw', 'y', exclude => '{id,day}', n_estimators => 10, model => %L, %s)$$, 'in_order_' || n, c)) AS ordered,
+	pg_temp.error_of(format($$SELECT echolon_train_gb('shuffled', 'y', exclude => '{id,day}', n_estimators => 10, model => %L, %s)$$, 'shuffled_' || n, c)) AS shuffled
+FROM unnest(ARRAY['impute => ''mean'', scale => ''standard'', outliers => ''clip''', 'impute => ''median'', scale => ''robust'', outliers => ''remove''',
+	'impute => ''mode'', scale => ''minmax'', outliers => ''auto''', 'impute => ''mean'', encode => ''target'', group_by => ''{colour}''',
+	'impute => ''mean'', outliers => ''auto'', high_value_percentile => 0.8']) WITH ORDINALITY AS s (c, n);
+SELECT is((SELECT (count(*), count(DISTINCT digest))::text FROM echolon.model_versions WHERE model IN ('in_order_' || n, 'shuffled_' || n)), '(2,1)', format('the same bytes in any order: %s', c)) FROM ways;
+
+-- held-out rows that change move no treatment, fence or mode, whatever is fitted
+CREATE TABLE kept AS SELECT s.c, s.n, pg_temp.error_of(format($$SELECT echolon_train_gb('raw', 'y', exclude => '{id,day}', split_by => 'day', refit => false, n_estimators => 10, model => %L, %s)$$, 'kept_' || n, c)) AS error
+FROM unnest(ARRAY['impute => ''mean'', scale => ''minmax''', 'impute => ''mode'', scale => ''robust'', outliers => ''remove''', 'outliers => ''auto'', scale => ''standard''']) WITH ORDINALITY AS s (c, n);
+CREATE TEMP TABLE digests AS SELECT model, digest FROM echolon.model_versions WHERE model LIKE 'kept\_%';
+UPDATE raw SET amount = -amount, visits = 7, colour = CASE WHEN id % 2 = 0 THEN 'violet' END, y = y + 100 WHERE id > 1600;
+SELECT is(pg_temp.error_of(format($$SELECT echolon_train_gb('raw', 'y', exclude => '{id,day}', split_by => 'day', refit => false, n_estimators => 10, model => %L, %s)$$, 'kept_' || n, c)), 'no error', format('held-out rows have changed: %s', c)) FROM kept;
+SELECT is((SELECT array_agg(DISTINCT echolon_predict('kept_' || n, r, version => 1) = echolon_predict('kept_' || n, r, version => 2)) FROM raw AS r WHERE colour IS DISTINCT FROM 'violet'), '{t}', format('the model has not: %s', c)) FROM kept;
+
+-- a value that is missing is filled, a level never seen is none that could be
+SELECT is(echolon_predict('modes', n), echolon_predict('modes', f), 'a missing value is the mode') FROM (SELECT 50::float8 AS amount, 100 AS visits, NULL::text AS colour) AS n, (SELECT 50::float8 AS amount, 100 AS visits, 'green'::text AS colour) AS f;
+SELECT is(array_agg(DISTINCT echolon_predict('means', r) IS NOT NULL), '{t}', 'and so are NaN and both infinities a number') FROM (VALUES ('NaN'::float8, 1, 'red'), ('Infinity', 1, 'red'), ('-Infinity', NULL, 'violet')) AS r (amount, visits, colour);
+SELECT is(echolon_predict('means', n), echolon_predict('means', f), 'NaN is the mean') FROM (SELECT 'NaN'::float8 AS amount, 100 AS visits, 'red' AS colour) AS n, (SELECT ((result).details #>> '{cleaning,columns,0,fill}')::float8 AS amount, 100 AS visits, 'red' AS colour FROM means) AS f;
+
+-- permutation importance is measured on the columns as they are: it is that of the model without a scale
+SELECT cmp_ok(max(abs(s.importance - p.importance)), '<', 0.05 * max(p.importance), 'importances are in the target''s units, not in those of a scale')
+FROM echolon_permutation_importance('scaled_minmax', 'train') AS s JOIN echolon_permutation_importance('plain', 'train') AS p USING (column_name);
+
 SELECT * FROM finish();
 ROLLBACK;
