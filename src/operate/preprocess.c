@@ -64,6 +64,7 @@ begin_columns(Preprocessing *p)
 	const PrepArguments *a = &p->arguments;
 	const Preprocessing known = *p;
 	int			compared = 0;
+	bool		surrogate = true;	/* a key that only numbers the rows */
 	Relation	relation = relation_open(p->relid, NoLock);
 	TupleDesc	desc = RelationGetDescr(relation);
 
@@ -94,6 +95,9 @@ begin_columns(Preprocessing *p)
 			(a->split_by && strcmp(name, a->split_by) == 0) ||
 			(a->split_groups && strcmp(name, a->split_groups) == 0) ||
 			relation_column_key(relation, attribute->attnum, &column->type) != NULL;
+		if (name_in(p->key, name) && (list_length(p->key) > 1 || !column->usable ||
+									  relation_column_key(relation, attribute->attnum, &column->type) == NULL))
+			surrogate = false;
 		if (column->usable && column->type.kind >= COLUMN_DATE && !a->rule.forward && a->rule.impute != IMPUTE_MODE)
 			column->rule.impute = IMPUTE_NONE;
 	}
@@ -115,7 +119,7 @@ begin_columns(Preprocessing *p)
 		/* before anything is read */
 		(void) preprocess_indicator(p, column);
 	}
-	p->one_column = compared < 2;
+	p->distinct = compared < 2 || !surrogate;
 }
 
 /* A date's raw number as text of its type, which is read the same in any session: ISO, a timestamptz with its offset. */
@@ -497,8 +501,10 @@ preprocess_fit(Preprocessing *p)
 											  words_count(p->fitted)));
 	if ((a->split_by || a->split_groups) && a->target == NULL)
 		p->notes = lappend(p->notes, "without the parameter target, rows that have none were split with the others: name it where some lack it");
-	if (a->drop_duplicates && p->one_column)
-		p->notes = lappend(p->notes, "every row is shown: values of one column repeat by nature");
+	if (a->drop_duplicates && p->distinct)
+		p->notes = lappend(p->notes, p->key == NIL || list_length(p->key) == 1 ?
+							   "every row is shown: values of one column, or of different dates, repeat by nature" :
+							   "every row is shown: its key is of several columns, so no two rows are the same");
 }
 
 /* ---- the call --------------------------------------------------------------------------------------------- */

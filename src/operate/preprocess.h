@@ -92,7 +92,8 @@ typedef struct Preprocessing
 	int64		rows,			/* read */
 				fitted,			/* learned from */
 				duplicates;
-	bool		one_column;		/* rows of one column but keys repeat by nature: none is a duplicate */
+	bool		distinct;		/* no row is a duplicate: a key of several columns or of dates is content, and rows of
+								 * one column but keys repeat by nature */
 	List	   *notes;			/* of char * */
 } Preprocessing;
 

@@ -106,8 +106,8 @@ preprocess_jsonb(const Preprocessing *p)
 	put_number(&out, "rows", (double) p->rows);
 	put_number(&out, "fitted", (double) p->fitted);
 	put_number(&out, "duplicate_rows", (double) p->duplicates);
-	put_key(&out, "one_column");
-	appendStringInfoString(&out, p->one_column ? "true" : "false");
+	put_key(&out, "distinct");
+	appendStringInfoString(&out, p->distinct ? "true" : "false");
 	put_key(&out, "columns");
 	appendStringInfoChar(&out, '[');
 	for (int c = 0; c < p->ncolumns; c++)
@@ -272,7 +272,7 @@ preprocess_read(Jsonb *definition, Preprocessing *p)
 	p->rows = (int64) number_member(root, "rows", 0);
 	p->fitted = (int64) number_member(root, "fitted", 0);
 	p->duplicates = (int64) number_member(root, "duplicate_rows", 0);
-	p->one_column = flag_member(root, "one_column");
+	p->distinct = flag_member(root, "distinct");
 	value = member(root, "columns");
 	if (value == NULL || value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data))
 		elog(ERROR, "a preprocessing has no columns");

@@ -239,7 +239,7 @@ echolon_preprocess_summary(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	memset(nulls, true, sizeof(nulls));
 	nulls[1] = false;
-	values[1] = CStringGetTextDatum(p.arguments.drop_duplicates && !p.one_column ? "rows that are the same in all columns but keys are shown once"
+	values[1] = CStringGetTextDatum(p.arguments.drop_duplicates && !p.distinct ? "rows that are the same in all columns but keys are shown once"
 									: "every row is shown");
 	nulls[9] = false;
 	values[9] = CStringGetTextDatum(psprintf(INT64_FORMAT " of " INT64_FORMAT " rows were the same as one before; learned from " INT64_FORMAT " rows",

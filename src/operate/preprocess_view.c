@@ -139,7 +139,7 @@ prep_free_name(const Preprocessing *p, const char *wanted)
 bool
 prep_drops_duplicates(const Preprocessing *p)
 {
-	return p->arguments.drop_duplicates && !p->one_column;
+	return p->arguments.drop_duplicates && !p->distinct;
 }
 
 /* The rows of the relation, each with its number among its equals. */

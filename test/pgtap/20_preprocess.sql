@@ -228,6 +228,16 @@ SELECT matches(pg_temp.error_of($$SELECT echolon_refresh_preprocess('split')$$),
 SELECT matches(pg_temp.error_of($$SELECT echolon_drop_preprocess('split')$$), 'must be owner of view split', 'or drop it');
 SELECT matches(pg_temp.error_of($$SELECT * FROM echolon.preprocess_store$$), '42501', 'the store is private');
 RESET ROLE;
+-- a key of several columns, or of dates, is no number of the row: nothing repeats
+CREATE TABLE daily (day date, store int, sold int, returned int, PRIMARY KEY (day, store));
+INSERT INTO daily SELECT date '2024-01-01' + i, s, i % 3, i % 2 FROM generate_series(0, 199) AS i, generate_series(1, 3) AS s;
+SELECT ok(notes::text LIKE '%key is of several columns%', 'a key of two columns is content') FROM echolon_preprocess('daily_clean', 'daily');
+SELECT is((SELECT count(*) FROM daily_clean), 600::bigint, 'no row of it is a duplicate');
+CREATE TABLE days AS SELECT day, sold, returned FROM daily WHERE store = 1;
+ALTER TABLE days ADD PRIMARY KEY (day);
+SELECT isnt(echolon_preprocess('days_clean', 'days')::text, NULL, 'a key of dates');
+SELECT is((SELECT count(*) FROM days_clean), 200::bigint, 'nor of one of dates');
+
 SET TRANSACTION READ ONLY;
 SELECT matches(pg_temp.error_of($$SELECT echolon_preprocess('late', 'people')$$), '25006', 'a read-only transaction refuses');
 
