@@ -90,6 +90,8 @@ record_notes(Training *t)
 	double		train = scores_value(&t->train_score, metric);
 	double		base = scores_value(&t->baseline.scores, metric);
 	const LearnModel *m = &t->fit.model;
+	/* gains are those of the common model, and its score is what they explain */
+	double		explained = t->grouping ? scores_value(&t->grouping->common, metric) : score;
 	double		total = 0;
 	uint32		top = 0;
 	char	   *phrase;
@@ -127,7 +129,7 @@ record_notes(Training *t)
 		note(t, pstrdup("encode => 'target' changed nothing: no category column has more than 4 levels"));
 	if (total <= 0)
 		note(t, pstrdup("no feature says anything about the target: every importance is zero"));
-	else if (m->nfeatures > 1 && m->gain[top] > 0.9 * total && score > 0.99)
+	else if (m->nfeatures > 1 && m->gain[top] > 0.9 * total && explained > 0.99)
 		note(t, psprintf("feature \"%s\" alone nearly gives the target: is it known when you predict?",
 						 t->set.features[top].name));
 	if (t->target.nclasses > 0)
