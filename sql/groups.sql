@@ -11,7 +11,7 @@ SELECT feature, splits > 0 AS used FROM echolon_feature_importance('by_branch') 
 SELECT branch, round(avg(revenue)::numeric) AS revenue, round(avg(echolon_predict('by_branch', b))::numeric) AS predicted FROM branches AS b GROUP BY branch ORDER BY branch;
 -- all share one model where none has enough rows
 SELECT notes FROM echolon_train_gb('branches', 'revenue', exclude => '{id}', group_by => '{branch}', min_group_rows => 1000, model => 'shared');
-SELECT * FROM echolon_group_metrics('shared');
+SELECT group_key, rows_used, training_rows, measured_rows, round(score::numeric, 2) AS score, score = common_score AS same FROM echolon_group_metrics('shared');
 -- what cannot be done
 \set VERBOSITY default
 SELECT echolon_group_metrics('by_branch', 2);

@@ -360,11 +360,20 @@ record_document(const Jsonb *record, const char *key, bool array, int depth, boo
 	return JsonbValueToJsonb(&value);
 }
 
-/* A group's key has a value for each column, and its counts are numbers of rows. */
+/* Counts are numbers of rows. */
+static void
+check_counts(const Jsonb *group)
+{
+	static const char *const counts[] = {"rows", "training", "measured"};
+
+	for (int i = 0; i < lengthof(counts); i++)
+		(void) record_number(group, counts[i], 0, LEARN_MAX_ROWS);
+}
+
+/* A group's key has a value for each column. */
 static void
 check_group(JsonbValue *value, uint32 ncolumns)
 {
-	static const char *const counts[] = {"rows", "training", "measured"};
 	Jsonb	   *group;
 	Jsonb	   *key;
 
@@ -374,8 +383,7 @@ check_group(JsonbValue *value, uint32 ncolumns)
 	key = record_document(group, "key", true, 1, true);
 	if (key == NULL || JB_ROOT_COUNT(key) != ncolumns)
 		record_lies("key", "of the columns of its groups");
-	for (int i = 0; i < lengthof(counts); i++)
-		(void) record_number(group, counts[i], 0, LEARN_MAX_ROWS);
+	check_counts(group);
 	pfree(key);
 	pfree(group);
 }
@@ -386,12 +394,15 @@ check_groups(const Jsonb *groups)
 {
 	Jsonb	   *columns = record_document(groups, "columns", true, 1, true);
 	Jsonb	   *each = record_document(groups, "each", true, 3, true);
+	Jsonb	   *rest = record_document(groups, "rest", false, 1, true);
 
 	if (columns == NULL || JB_ROOT_COUNT(columns) > MODEL_MAX_GROUP_COLUMNS)
 		record_lies("columns", "a list of few columns");
 	for (uint32 i = 0; i < JB_ROOT_COUNT(columns); i++)
 		if (getIthJsonbValueFromContainer(&columns->root, i)->type != jbvString)
 			record_lies("columns", "made of names");
+	if (rest)
+		check_counts(rest);
 	if (each && JB_ROOT_COUNT(each) > MODEL_MAX_GROUPS)
 		record_lies("groups", "a list of a size that is written");
 	for (uint32 i = 0; each && i < JB_ROOT_COUNT(each); i++)

@@ -309,6 +309,32 @@ group_key(JsonbContainer *columns, JsonbContainer *key)
 	return JsonbValueToJsonb(pushJsonbValue(&parse, WJB_END_OBJECT, NULL));
 }
 
+/* A row of the result; without columns, that of all rows which share the common model, where there are any. */
+static void
+put_group(Evaluation *evaluation, JsonbContainer *columns, JsonbContainer *group, const char *metric)
+{
+	static const char *const numbers[] = {"rows", "training", "measured", "score", "common", "baseline"};
+	static const int places[] = {1, 2, 3, 5, 6, 7};
+	Datum		values[8];
+	bool		nulls[8] = {false};
+	bool		found;
+
+	nulls[0] = columns == NULL;
+	if (columns)
+		values[0] = JsonbPGetDatum(group_key(columns, json_array_member(group, "key")));
+	values[4] = CStringGetTextDatum(metric);
+	for (int n = 0; n < lengthof(numbers); n++)
+	{
+		int			place = places[n];
+
+		values[place] = json_number_member(group, numbers[n], &nulls[place], &found);
+		if (n < 3 && !nulls[place])
+			values[place] = Int64GetDatum((int64) DatumGetFloat8(values[place]));
+	}
+	if (columns || (!nulls[1] && DatumGetInt64(values[1]) > 0))
+		evaluation_put(evaluation, values, nulls);
+}
+
 /* (model, version) -> (group_key, rows_used, training_rows, measured_rows, metric, score, common_score, baseline) */
 Datum
 echolon_group_metrics(PG_FUNCTION_ARGS)
@@ -336,26 +362,10 @@ echolon_group_metrics(PG_FUNCTION_ARGS)
 		? "roc_auc" : "r2";
 	for (uint32 i = 0; each && i < JsonContainerSize(each); i++)
 	{
-		static const char *const numbers[] = {"rows", "training", "measured", "score", "common", "baseline"};
-		static const int places[] = {1, 2, 3, 5, 6, 7};
-		JsonbContainer *group = json_element(each, i);
-		Datum		values[8];
-		bool		nulls[8] = {false};
-		bool		found;
-
-		values[0] = JsonbPGetDatum(group_key(columns, json_array_member(group, "key")));
-		values[4] = CStringGetTextDatum(metric);
-		for (int n = 0; n < lengthof(numbers); n++)
-		{
-			int			place = places[n];
-
-			values[place] = json_number_member(group, numbers[n], &nulls[place], &found);
-			if (n < 3 && !nulls[place])
-				values[place] = Int64GetDatum((int64) DatumGetFloat8(values[place]));
-		}
-		evaluation_put(&evaluation, values, nulls);
+		put_group(&evaluation, columns, json_element(each, i), metric);
 		CHECK_FOR_INTERRUPTS();
 	}
+	put_group(&evaluation, NULL, json_object_member(groups, "rest"), metric);
 	return (Datum) 0;
 }
 

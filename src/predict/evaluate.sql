@@ -32,7 +32,7 @@ CREATE FUNCTION echolon_group_metrics(
 LANGUAGE C STABLE PARALLEL SAFE ROWS 100
 AS 'MODULE_PATHNAME', 'echolon_group_metrics';
 COMMENT ON FUNCTION echolon_group_metrics(text, integer) IS
-'The groups that have a model of their own in a model trained with group_by: group_key, such as {"store": "north"}; how many rows they have, were trained on and are measured on (held-out rows, else those out of bag); the headline metric there of the group''s model (score), of the common model that other groups share (common_score), and of the baseline within the group. NULL where it cannot be measured. Errors: as for echolon_metrics; a model without groups. SELECT * FROM echolon_group_metrics(''sales_revenue'') ORDER BY score';
+'The groups that have a model of their own in a model trained with group_by: group_key, such as {"store": "north"}; how many rows they have, were trained on and are measured on (held-out rows, else those out of bag); the headline metric there of the group''s model (score), of the common model that other groups share (common_score), and of the baseline within the group. The last row, without a group_key, is of all rows that share the common model, where there are any. NULL where it cannot be measured. Errors: as for echolon_metrics; a model without groups. SELECT * FROM echolon_group_metrics(''sales_revenue'') ORDER BY score';
 
 CREATE FUNCTION echolon_classification_report(
 	model text,

@@ -36,6 +36,7 @@ typedef struct GroupFit
 {
 	Training   *whole;
 	uint8	   *side;			/* RowSide of each row */
+	bool	   *own;			/* rows of groups that have a model of their own */
 	const Predicted *measured;	/* of the whole: */
 	double	   *common;			/* what the common model predicted */
 } GroupFit;
@@ -335,7 +336,7 @@ keep_model(Grouping *g, const Training *t)
 		/* they are copied into the whole's bytes at last */
 		training_check_memory(t->context, room + used, "the models of groups need",
 							  psprintf("The models of %u groups have %zu MB.", g->n + 1, (used + length) >> 20),
-							  "Raise echolon.max_memory or min_group_rows, or train fewer or smaller trees (n_estimators, max_leaf_nodes, min_samples_leaf).");
+							  "Raise echolon.max_memory or min_group_rows, leave encode out, or train fewer or smaller trees (n_estimators, max_leaf_nodes, min_samples_leaf).");
 		g->model.bytes = g->room == 0 ? MemoryContextAllocHuge(t->context, room)
 			: repalloc_huge(unconstify(uint8 *, g->model.bytes), room);
 		g->room = room;
@@ -359,6 +360,8 @@ fit_group(const GroupFit *fit, Grouping *g, const uint32 *rows, size_t n)
 	width = learn_noutputs(&t->fit.model);
 	for (int c = 0; c < g->ncolumns; c++)
 		key[c] = key_part(g->columns[c], rows[0]);
+	for (size_t i = 0; i < n; i++)
+		fit->own[rows[i]] = true;
 	result->key = key;
 	result->rows = n;
 	result->training = t->outer.ntrain;
@@ -375,6 +378,37 @@ fit_group(const GroupFit *fit, Grouping *g, const uint32 *rows, size_t n)
 	fit_again(t);
 	keep_model(g, t);
 	g->n++;
+}
+
+/* What there is to say of the rows that the common model predicts. */
+static void
+score_rest(const GroupFit *fit, Grouping *g)
+{
+	Training   *whole = fit->whole;
+	const Predicted *measured = fit->measured;
+	uint32		width = learn_noutputs(&whole->fit.model);
+	uint32	   *rows = palloc_rows(measured->n, sizeof(uint32));
+	Predicted	rest = {.rows = rows, .values = palloc_rows(measured->n, sizeof(double) * width)};
+	Scores		scores;
+
+	for (size_t i = 0; i < whole->frame->nrows; i++)
+		if (!fit->own[i])
+		{
+			g->rest.rows++;
+			g->rest.training += fit->side[i] == SIDE_FITTED || fit->side[i] == SIDE_INNER;
+		}
+	for (size_t i = 0; i < measured->n; i++)
+		if (!fit->own[measured->rows[i]])
+		{
+			memcpy(&rest.values[rest.n * width], &measured->values[i * width], sizeof(double) * width);
+			rows[rest.n++] = measured->rows[i];
+		}
+	g->rest.measured = rest.n;
+	predicted_scores(whole, &rest, &scores);
+	g->rest.score = g->rest.common = scores_value(&scores, scores_headline(&whole->target));
+	g->rest.baseline = NAN;
+	pfree(rows);
+	pfree(rest.values);
 }
 
 /* ---- all of them ------------------------------------------------------------------------ */
@@ -424,10 +458,12 @@ groups_fit(Training *t)
 
 	if (g == NULL)
 		return;
-	training_check_memory(t->context, mul_size(2 * sizeof(SortRow) + 1, n), "group_by needs",
+	training_check_memory(t->context, mul_size(2 * sizeof(SortRow) + 2, n), "group_by needs",
 						  psprintf("%zu rows are sorted by their groups.", n), "Raise echolon.max_memory.");
 	fit.whole = t;
 	fit.side = row_sides(t);
+	fit.own = palloc_rows(n, sizeof(bool));
+	memset(fit.own, 0, n * sizeof(bool));
 	fit.measured = training_measured(t);
 	fit.common = palloc_rows(fit.measured->n, sizeof(double) * learn_noutputs(&t->fit.model));
 	if (fit.measured->n > 0)
@@ -465,10 +501,15 @@ groups_fit(Training *t)
 		CHECK_FOR_INTERRUPTS();
 	}
 	MemoryContextDelete(context);
+	score_rest(&fit, g);
+	/* levels that were put together are groups too, though they cannot be told apart */
+	if (g->ncolumns == 1 && g->columns[0]->pooled)
+		g->found += g->columns[0]->npooled;
 	predicted_scores(t, fit.measured, &own);
 	g->own = scores_value(&own, scores_headline(&t->target));
 	pfree(sorted);
 	pfree(fit.common);
+	pfree(fit.own);
 	pfree(fit.side);
 	g->model.ngroups = g->n;
 }
@@ -495,6 +536,19 @@ groups_note(const Training *t)
 		return phrase;
 	return psprintf("%s; the common one alone has %s %.3f%s", phrase, metric, scores_value(&g->common, metric),
 					g->own <= scores_value(&g->common, metric) ? ": the groups gain nothing by models of their own" : "");
+}
+
+/* Members of an object that say how good a model is on some rows. */
+static void
+put_result(const GroupResult *result, StringInfo out)
+{
+	appendStringInfo(out, "\"rows\": %zu, \"training\": %zu, \"measured\": %zu, \"score\": ",
+					 result->rows, result->training, result->measured);
+	json_number(out, result->score);
+	appendStringInfoString(out, ", \"common\": ");
+	json_number(out, result->common);
+	appendStringInfoString(out, ", \"baseline\": ");
+	json_number(out, result->baseline);
 }
 
 void
@@ -528,16 +582,13 @@ groups_json(const Training *t, bool each, StringInfo out)
 				else
 					json_number(out, result->key[c]);
 			}
-			appendStringInfo(out, "], \"rows\": %zu, \"training\": %zu, \"measured\": %zu, \"score\": ",
-							 result->rows, result->training, result->measured);
-			json_number(out, result->score);
-			appendStringInfoString(out, ", \"common\": ");
-			json_number(out, result->common);
-			appendStringInfoString(out, ", \"baseline\": ");
-			json_number(out, result->baseline);
+			appendStringInfoString(out, "], ");
+			put_result(result, out);
 			appendStringInfoChar(out, '}');
 		}
-		appendStringInfoChar(out, ']');
+		appendStringInfoString(out, "], \"rest\": {");
+		put_result(&g->rest, out);
+		appendStringInfoChar(out, '}');
 	}
 	appendStringInfoChar(out, '}');
 }

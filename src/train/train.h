@@ -432,6 +432,7 @@ typedef struct Grouping
 	uint32		found;			/* groups there are, of rows that miss no value of the columns */
 	uint32		n;				/* of them those with a model of their own: */
 	GroupResult *results;
+	GroupResult rest;			/* of all rows that the common model predicts; no key */
 	Scores		common;			/* of the common model, on all that is measured; */
 	double		own;			/* headline metric of all models together, there */
 	ModelGroups model;			/* their models, as they are stored; keys and first have room for more */

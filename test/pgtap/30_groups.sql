@@ -109,7 +109,7 @@ SELECT cmp_ok((result).score, '>', (SELECT (metrics #>> '{groups,common,r2}')::f
 SELECT is((SELECT round((metrics #>> '{groups,common,r2}')::numeric, 9) FROM echolon.model_versions WHERE model = 'measured'), round(t.score::numeric, 9), 'the common model scores as the one without group_by')
 FROM echolon_train_gb('sales', 'y', exclude => '{id,label,weight}', split_by => 'day', refit => false, model => 'plain') AS t;
 SELECT is(count(*), 0::bigint, 'echolon_group_metrics says the same as SQL does')
-FROM echolon_group_metrics('measured') AS g FULL JOIN
+FROM (SELECT * FROM echolon_group_metrics('measured') WHERE group_key IS NOT NULL) AS g FULL JOIN
 	(SELECT store, 1 - sum((y - echolon_predict('measured', s)) ^ 2) / (count(*) * var_pop(y)) AS r2, 1 - sum((y - echolon_predict('plain', s)) ^ 2) / (count(*) * var_pop(y)) AS common, count(*) AS n
 	FROM last_rows AS s WHERE store <> 'tiny' GROUP BY store) AS o ON g.group_key = jsonb_build_object('store', o.store)
 WHERE (abs(g.score - o.r2) < 1e-9 AND abs(g.common_score - o.common) < 1e-9 AND g.measured_rows = o.n AND g.metric = 'r2') IS NOT TRUE;
@@ -117,6 +117,9 @@ WHERE (abs(g.score - o.r2) < 1e-9 AND abs(g.common_score - o.common) < 1e-9 AND 
 CREATE TABLE levels AS SELECT store, a, CASE store WHEN 'north' THEN 20 WHEN 'south' THEN a - 5 ELSE 5 - a END AS y FROM sales WHERE store IN ('north', 'south', 'east');
 SELECT ok(t.score > 0.99 AND NOT EXISTS (SELECT FROM unnest(t.notes) AS n WHERE n LIKE 'feature "store" alone%'), 'a column of group_by is no leak where models within the groups make the score')
 FROM echolon_train_gb('levels', 'y', group_by => '{store}', n_estimators => 5, learning_rate => 1, max_leaf_nodes => 2, model => 'levels') AS t;
+SELECT ok(g.rows_used = (SELECT count(*) FROM sales WHERE store = 'tiny' OR store IS NULL) AND g.measured_rows = o.n AND abs(g.score - o.r2) < 1e-9, 'and so it does of the rows that share the common model')
+FROM echolon_group_metrics('measured') AS g, (SELECT 1 - sum((y - echolon_predict('plain', s)) ^ 2) / (count(*) * var_pop(y)) AS r2, count(*) AS n FROM last_rows AS s WHERE store = 'tiny' OR store IS NULL) AS o
+WHERE g.group_key IS NULL;
 SELECT matches(pg_temp.error_of($$SELECT * FROM echolon_group_metrics('plain')$$), '^\w{5} .*plain', 'a model without groups has none');
 SELECT matches(pg_temp.error_of($$SELECT * FROM echolon_group_metrics('nobody')$$), '^\w{5} model "nobody" does not exist', 'nor has no model');
 SELECT is(round(sum(importance)::numeric, 9), 1::numeric, 'importances add up to 1') FROM echolon_feature_importance('measured');
