@@ -1,7 +1,7 @@
 /*
  * format_layout.h
  *		How the bytes of a model lie: shared by format.c, which writes them, and
- *		format_read.c, which checks and reads them (with format_text.c and format_groups.c).
+ *		format_read.c, which checks and reads them (with format_trees.c, format_text.c and format_groups.c).
  *		docs/model-format.md says it in prose.
  *
  * A header, a table of sections, the sections in the table's order.  Nothing in

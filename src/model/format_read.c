@@ -13,7 +13,7 @@
  * The arrays of the model point into the bytes; only tables of pointers and structs are
  * allocated.
  */
-#include "model/format_layout.h"
+#include "model/format_reader.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -22,27 +22,8 @@
 
 #define CHECK_EVERY			((uint64_t) 1 << 16)	/* elements between cancel checks */
 
-typedef struct Reader
-{
-	const LearnEnv *env;
-	const uint8_t *bytes;
-	size_t		length;
-	uint32_t	nsections;		/* of its version; the others are empty */
-	FormatSection section[FORMAT_NSECTIONS];
-	const ModelFile *whole;		/* it is part of that; NULL: it stands alone */
-	const FormatGeneral *general;
-	const char **strings;		/* all, in the order of the file */
-	uint64_t	done;			/* elements since the last cancel check */
-	char	   *why;
-	size_t		whysize;
-} Reader;
-
-static bool damaged(Reader *reader, const char *format,...)
-			__attribute__((format(printf, 2, 3)));
-
-/* Say what is wrong; always false. */
-static bool
-damaged(Reader *reader, const char *format,...)
+bool
+reader_damaged(Reader *reader, const char *format,...)
 {
 	va_list		arguments;
 
@@ -52,27 +33,14 @@ damaged(Reader *reader, const char *format,...)
 	return false;
 }
 
-/* Count done elements more, and look for a cancel now and then. */
-static void
-check_cancel(Reader *reader, uint64_t done)
+void
+reader_check_cancel(Reader *reader, uint64_t done)
 {
 	reader->done += done;
 	if (reader->done < CHECK_EVERY)
 		return;
 	reader->done = 0;
 	reader->env->check(reader->env->arg);
-}
-
-static const void *
-section_data(const Reader *reader, FormatSectionKind kind)
-{
-	return reader->bytes + reader->section[kind - 1].offset;
-}
-
-static uint64_t
-section_length(const Reader *reader, FormatSectionKind kind)
-{
-	return reader->section[kind - 1].length;
 }
 
 /* ---- header and sections ------------------------------------------------ */
@@ -94,25 +62,25 @@ read_header(Reader *reader)
 	uint32_t	newest = reader->whole ? 3 : MODEL_FORMAT_VERSION;	/* a part has no groups */
 
 	if (((uintptr_t) reader->bytes & (FORMAT_ALIGNMENT - 1)) != 0)
-		return damaged(reader, "its bytes are not aligned");
+		return reader_damaged(reader, "its bytes are not aligned");
 	if (reader->length < sizeof(header->magic) ||
 		memcmp(header->magic, FORMAT_MAGIC, sizeof(header->magic)) != 0)
-		return damaged(reader, "these are not the bytes of an Echolon model");
+		return reader_damaged(reader, "these are not the bytes of an Echolon model");
 	if (reader->length < sizeof(FormatHeader))
-		return damaged(reader, "it ends after %zu bytes, within its header", reader->length);
+		return reader_damaged(reader, "it ends after %zu bytes, within its header", reader->length);
 	if (header->version < 1 || header->version > newest)
-		return damaged(reader, "its format has version %u, and this Echolon reads versions 1 to %u",
+		return reader_damaged(reader, "its format has version %u, and this Echolon reads versions 1 to %u",
 					   header->version, newest);
 	reader->nsections = format_nsections(header->version);
 	if (reader->length < sizeof(FormatHeader) + reader->nsections * sizeof(FormatSection))
-		return damaged(reader, "it ends after %zu bytes, within its header", reader->length);
+		return reader_damaged(reader, "it ends after %zu bytes, within its header", reader->length);
 	if (header->length != reader->length)
-		return damaged(reader, "it has %zu bytes and says it has %llu", reader->length,
+		return reader_damaged(reader, "it has %zu bytes and says it has %llu", reader->length,
 					   (unsigned long long) header->length);
 	if (header->checksum != format_checksum(reader->env, reader->bytes, reader->length))
-		return damaged(reader, "its checksum is wrong");
+		return reader_damaged(reader, "its checksum is wrong");
 	if (header->nsections != reader->nsections || header->reserved != 0)
-		return damaged(reader, "its header is wrong");
+		return reader_damaged(reader, "its header is wrong");
 	return true;
 }
 
@@ -142,26 +110,25 @@ read_sections(Reader *reader)
 			section->length > reader->length - end ||
 			section->length % element_size[i] != 0 ||
 			(reader->whole && format_shared(i + 1) && section->length != 0))
-			return damaged(reader, "section %u of its table is wrong", i + 1);
+			return reader_damaged(reader, "section %u of its table is wrong", i + 1);
 		end += section->length;
 		next = format_align(end);
 		if (next > reader->length || !zero_bytes(reader->bytes + end, next - end))
-			return damaged(reader, "the padding behind section %u is wrong", i + 1);
+			return reader_damaged(reader, "the padding behind section %u is wrong", i + 1);
 		end = next;
 	}
 	if (end != reader->length)
-		return damaged(reader, "there are bytes behind its last section");
+		return reader_damaged(reader, "there are bytes behind its last section");
 	return true;
 }
 
-/* Fail unless a section has count elements. */
-static bool
-expect_count(Reader *reader, FormatSectionKind kind, uint64_t count, const char *what)
+bool
+reader_expect_count(Reader *reader, FormatSectionKind kind, uint64_t count, const char *what)
 {
 	uint64_t	found = section_length(reader, kind) / element_size[kind - 1];
 
 	if (found != count)
-		return damaged(reader, "it has %llu %s where %llu belong", (unsigned long long) found, what,
+		return reader_damaged(reader, "it has %llu %s where %llu belong", (unsigned long long) found, what,
 					   (unsigned long long) count);
 	return true;
 }
@@ -185,18 +152,18 @@ read_general(Reader *reader)
 	const FormatGeneral *g = section_data(reader, SECTION_GENERAL);
 	bool		fits;
 
-	if (!expect_count(reader, SECTION_GENERAL, 1, "general sections"))
+	if (!reader_expect_count(reader, SECTION_GENERAL, 1, "general sections"))
 		return false;
 	reader->general = g;
 	if (g->reserved != 0 || g->numeric_labels > 1)
-		return damaged(reader, "its general section is wrong");
+		return reader_damaged(reader, "its general section is wrong");
 	if (g->task == TASK_REGRESSION)
 		fits = g->nclasses == 0 && g->numeric_labels == 0;
 	else
 		fits = g->task == TASK_CLASSIFICATION && g->nclasses >= 2 &&
 			g->nclasses <= LEARN_MAX_CLASSES;
 	if (!fits || g->nlabels != g->nclasses)
-		return damaged(reader, "task %u with %u classes and %u labels", g->task, g->nclasses,
+		return reader_damaged(reader, "task %u with %u classes and %u labels", g->task, g->nclasses,
 					   g->nlabels);
 
 	if (g->algorithm == LEARN_FOREST)
@@ -210,17 +177,17 @@ read_general(Reader *reader)
 	else
 		fits = g->link == LINK_SOFTMAX && g->nscores == g->nclasses;
 	if (!fits || g->ntrees % g->nscores != 0)
-		return damaged(reader, "algorithm %u with link %u, %u classes, %u scores and %u trees",
+		return reader_damaged(reader, "algorithm %u with link %u, %u classes, %u scores and %u trees",
 					   g->algorithm, g->link, g->nclasses, g->nscores, g->ntrees);
 
 	if (g->nclasses == 2 ? g->positive > 1 : g->positive >= (g->nclasses == 0 ? 1 : g->nclasses))
-		return damaged(reader, "class %u is the positive one of %u", g->positive, g->nclasses);
+		return reader_damaged(reader, "class %u is the positive one of %u", g->positive, g->nclasses);
 	if (!(g->threshold >= 0 && g->threshold <= 1))
-		return damaged(reader, "its threshold is not between 0 and 1");
+		return reader_damaged(reader, "its threshold is not between 0 and 1");
 	if (g->nfeatures < 1 || g->nfeatures > LEARN_MAX_FEATURES)
-		return damaged(reader, "it has %u features", g->nfeatures);
+		return reader_damaged(reader, "it has %u features", g->nfeatures);
 	if (reader->whole && !fits_whole(reader->whole, g))
-		return damaged(reader, "it is not of the kind of the model it is part of");
+		return reader_damaged(reader, "it is not of the kind of the model it is part of");
 	return true;
 }
 
@@ -237,26 +204,26 @@ read_strings(Reader *reader)
 	uint64_t	n = 1 + (uint64_t) reader->general->nlabels + reader->general->nfeatures;
 	uint64_t	end = 0;
 
-	if (!expect_count(reader, SECTION_COLUMNS, reader->general->ncolumns, "columns"))
+	if (!reader_expect_count(reader, SECTION_COLUMNS, reader->general->ncolumns, "columns"))
 		return false;
 	for (uint32_t c = 0; c < reader->general->ncolumns; c++)
 		n += 3 + (uint64_t) columns[c].ncategories;
-	if (!expect_count(reader, SECTION_STRINGS, n, "strings"))
+	if (!reader_expect_count(reader, SECTION_STRINGS, n, "strings"))
 		return false;
 
 	reader->strings = env_alloc(reader->env, n, sizeof(char *));
 	for (uint64_t i = 0; i < n; i++)
 	{
-		check_cancel(reader, 1 + place[i].length / 8);
+		reader_check_cancel(reader, 1 + place[i].length / 8);
 		if (place[i].offset != end || place[i].length >= ntext - end ||
 			text[end + place[i].length] != '\0' ||
 			!format_utf8((const uint8_t *) text + end, place[i].length))
-			return damaged(reader, "string %llu is wrong", (unsigned long long) i);
+			return reader_damaged(reader, "string %llu is wrong", (unsigned long long) i);
 		reader->strings[i] = text + end;
 		end += (uint64_t) place[i].length + 1;
 	}
 	if (end != ntext)
-		return damaged(reader, "there is text behind its last string");
+		return reader_damaged(reader, "there is text behind its last string");
 	return true;
 }
 
@@ -314,31 +281,31 @@ read_treatments(Reader *reader, ModelFile *file, ModelColumn *columns)
 	if (reader->nsections < SECTION_CUT)
 		return true;
 	if (n != 0 && n != file->ncolumns)
-		return damaged(reader, "it has %llu treatments of %u columns", (unsigned long long) n, file->ncolumns);
+		return reader_damaged(reader, "it has %llu treatments of %u columns", (unsigned long long) n, file->ncolumns);
 	for (uint32_t c = 0; c < n; c++)
 	{
 		if (!treatment_fits(&treatments[c], &columns[c]))
-			return damaged(reader, "the treatment of column %u is wrong", c);
+			return reader_damaged(reader, "the treatment of column %u is wrong", c);
 		if (treats_nothing(&treatments[c]))
 			continue;
 		columns[c].treatment = &treatments[c];
 		treated++;
-		check_cancel(reader, 1);
+		reader_check_cancel(reader, 1);
 	}
 	if (ncut > 1)
-		return damaged(reader, "it has %llu cuts", (unsigned long long) ncut);
+		return reader_damaged(reader, "it has %llu cuts", (unsigned long long) ncut);
 	if (ncut == 1)
 	{
 		file->has_cut = true;
 		file->cut = *(const double *) section_data(reader, SECTION_CUT);
 		if (!isfinite(file->cut) || reader->general->nclasses != 2 || reader->general->numeric_labels != 0)
-			return damaged(reader, "its cut is wrong");
+			return reader_damaged(reader, "its cut is wrong");
 	}
 	if (ncut == 1 && reader->whole)
-		return damaged(reader, "a part has a cut");
+		return reader_damaged(reader, "a part has a cut");
 	/* without either it would have been written in an earlier version, and so would no treatment at all */
 	if (n > 0 ? treated == 0 : ncut == 0 && reader->nsections == SECTION_CUT)
-		return damaged(reader, "it has no treatments and no cut");
+		return reader_damaged(reader, "it has no treatments and no cut");
 	return true;
 }
 
@@ -358,7 +325,7 @@ read_columns(Reader *reader, const char *const **strings, ModelFile *file)
 		bool		category = source[c].kind == COLUMN_CATEGORY;
 		uint64_t	nown;
 
-		check_cancel(reader, 1);
+		reader_check_cancel(reader, 1);
 		column->name = names[c] = (*strings)[0];
 		column->type_name = (*strings)[1];
 		column->zone = (*strings)[2];
@@ -371,20 +338,20 @@ read_columns(Reader *reader, const char *const **strings, ModelFile *file)
 		if (source[c].reserved != 0 || source[c].pooled > 1 || column->name[0] == '\0' ||
 			column->kind < COLUMN_NUMBER || column->kind > COLUMN_TIMESTAMPTZ ||
 			(column->kind == COLUMN_TIMESTAMPTZ) != (column->zone[0] != '\0'))
-			return damaged(reader, "column %u is wrong", c);
+			return reader_damaged(reader, "column %u is wrong", c);
 		if (column->ncategories > (category ? LEARN_MAX_CATEGORIES : 0) ||
 			(column->pooled && column->ncategories == 0))
-			return damaged(reader, "column %u has %u categories", c, column->ncategories);
+			return reader_damaged(reader, "column %u has %u categories", c, column->ncategories);
 
 		/* The name of the pooled ones may be the name of a real level as well. */
 		nown = column->pooled ? column->ncategories - 1 : column->ncategories;
 		if (!format_distinct(reader->env, column->categories, nown))
-			return damaged(reader, "a category of column %u stands twice in its dictionary", c);
+			return reader_damaged(reader, "a category of column %u stands twice in its dictionary", c);
 	}
 	distinct = format_distinct(reader->env, names, n);
 	env_free(reader->env, names);
 	if (!distinct)
-		return damaged(reader, "two of its columns have the same name");
+		return reader_damaged(reader, "two of its columns have the same name");
 	file->ncolumns = n;
 	file->columns = columns;
 	return read_treatments(reader, file, columns);
@@ -431,12 +398,12 @@ read_means(Reader *reader, const double **means, uint64_t *nmeans, uint32_t ncat
 	bool		shares = reader->general->nclasses > 0;
 
 	if (n > *nmeans)
-		return damaged(reader, "feature %u has %llu means of %llu", f, (unsigned long long) *nmeans,
+		return reader_damaged(reader, "feature %u has %llu means of %llu", f, (unsigned long long) *nmeans,
 					   (unsigned long long) n);
 	for (uint64_t i = 0; i < n; i++)
 		if (!isfinite((*means)[i]) || (shares && !((*means)[i] >= 0 && (*means)[i] <= 1)))
-			return damaged(reader, "mean %llu of feature %u is wrong", (unsigned long long) i, f);
-	check_cancel(reader, n);
+			return reader_damaged(reader, "mean %llu of feature %u is wrong", (unsigned long long) i, f);
+	reader_check_cancel(reader, n);
 	*means += n;
 	*nmeans -= n;
 	return true;
@@ -458,9 +425,9 @@ read_features(Reader *reader, const char *const **strings, ModelFile *file)
 
 	/* without means it would have been written in version 1 */
 	if (reader->nsections == SECTION_MEANS && nmeans == 0)
-		return damaged(reader, "it has no means of target-encoded features");
-	if (!expect_count(reader, SECTION_FEATURES, reader->whole ? 0 : n, "features") ||
-		!expect_count(reader, SECTION_LEARN_FEATURES, n, "features of the learner"))
+		return reader_damaged(reader, "it has no means of target-encoded features");
+	if (!reader_expect_count(reader, SECTION_FEATURES, reader->whole ? 0 : n, "features") ||
+		!reader_expect_count(reader, SECTION_LEARN_FEATURES, n, "features of the learner"))
 		return false;
 	features = env_alloc0(reader->env, n, sizeof(ModelFeature));
 	for (uint32_t f = 0; f < n; f++)
@@ -480,15 +447,15 @@ read_features(Reader *reader, const char *const **strings, ModelFile *file)
 			features[f].label = source[f].label;
 		}
 		if (features[f].column >= file->ncolumns)
-			return damaged(reader, "feature %u is made of column %u of %u", f, features[f].column,
+			return reader_damaged(reader, "feature %u is made of column %u of %u", f, features[f].column,
 						   file->ncolumns);
 		column = &file->columns[features[f].column];
 		if (!part_fits(column->kind, features[f].part))
-			return damaged(reader, "feature %u is part %u of a column of kind %u", f,
+			return reader_damaged(reader, "feature %u is part %u of a column of kind %u", f,
 						   features[f].part, column->kind);
 		if (features[f].label > 0 &&
 			(features[f].part != PART_TARGET_MEAN || features[f].label >= reader->general->nclasses))
-			return damaged(reader, "feature %u is of class %u of %u", f, features[f].label,
+			return reader_damaged(reader, "feature %u is of class %u of %u", f, features[f].label,
 						   reader->general->nclasses);
 		if (features[f].part == PART_TARGET_MEAN)
 		{
@@ -500,26 +467,26 @@ read_features(Reader *reader, const char *const **strings, ModelFile *file)
 		{
 			if (learn[f].kind != LEARN_CATEGORY || learn[f].nvalues != column->ncategories ||
 				learn[f].first_threshold != 0)
-				return damaged(reader, "feature %u does not fit its column", f);
+				return reader_damaged(reader, "feature %u does not fit its column", f);
 			continue;
 		}
 		if (learn[f].kind != LEARN_NUMERIC || learn[f].nvalues > FORMAT_MAX_VALUES ||
 			learn[f].first_threshold != first || learn[f].nvalues > nthresholds - first)
-			return damaged(reader, "feature %u does not fit its column", f);
+			return reader_damaged(reader, "feature %u does not fit its column", f);
 		for (uint32_t i = 0; i < learn[f].nvalues; i++)
 		{
 			const double *value = &thresholds[first + i];
 
 			if (!isfinite(*value) || (i > 0 && !(value[-1] < *value)))
-				return damaged(reader, "threshold %u of feature %u is wrong", i, f);
+				return reader_damaged(reader, "threshold %u of feature %u is wrong", i, f);
 		}
 		first += learn[f].nvalues;
-		check_cancel(reader, 1 + learn[f].nvalues);
+		reader_check_cancel(reader, 1 + learn[f].nvalues);
 	}
 	if (first != nthresholds)
-		return damaged(reader, "there are thresholds of no feature");
+		return reader_damaged(reader, "there are thresholds of no feature");
 	if (nmeans != 0)
-		return damaged(reader, "there are means of no feature");
+		return reader_damaged(reader, "there are means of no feature");
 	file->nfeatures = n;
 	file->features = features;
 	file->learn.nfeatures = n;
@@ -540,7 +507,7 @@ read_stats(Reader *reader, ModelFile *file)
 	uint32_t	n = file->nfeatures;
 	LearnStats *stats;
 
-	if (!expect_count(reader, SECTION_STATS, n, "features with statistics"))
+	if (!reader_expect_count(reader, SECTION_STATS, n, "features with statistics"))
 		return false;
 	stats = env_alloc0(reader->env, n, sizeof(LearnStats));
 	for (uint32_t f = 0; f < n; f++)
@@ -554,12 +521,12 @@ read_stats(Reader *reader, ModelFile *file)
 			s->stddev < 0 || s->nbins > ncounts ||
 			(numeric ? s->nbins > LEARN_STATS_BINS || s->nbins > nupper :
 			 s->nbins != file->learn.features[f].nvalues))
-			return damaged(reader, "the statistics of feature %u are wrong", f);
+			return reader_damaged(reader, "the statistics of feature %u are wrong", f);
 		for (uint32_t i = 0; i < s->nbins; i++)
 		{
 			if (counts[i] > rest ||
 				(numeric && (!isfinite(upper[i]) || (i > 0 && !(upper[i - 1] < upper[i])))))
-				return damaged(reader, "bin %u of the statistics of feature %u is wrong", i, f);
+				return reader_damaged(reader, "bin %u of the statistics of feature %u is wrong", i, f);
 			rest -= counts[i];
 		}
 		stats[f].count = s->count;
@@ -578,234 +545,12 @@ read_stats(Reader *reader, ModelFile *file)
 			upper += s->nbins;
 			nupper -= s->nbins;
 		}
-		check_cancel(reader, 1 + s->nbins);
+		reader_check_cancel(reader, 1 + s->nbins);
 	}
 	if (nupper != 0 || ncounts != 0)
-		return damaged(reader, "there are statistics of no feature");
+		return reader_damaged(reader, "there are statistics of no feature");
 	file->stats = stats;
 	return true;
-}
-
-/* ---- trees --------------------------------------------------------------- */
-
-/* An array of n + 1 places that ascend from 0 to total; strictly where step is 1. */
-static bool
-ascending_places(Reader *reader, const uint64_t *places, uint64_t n, uint64_t total, uint64_t step)
-{
-	if (places[0] != 0 || places[n] != total)
-		return false;
-	for (uint64_t i = 0; i < n; i++)
-	{
-		check_cancel(reader, 1);
-		if (places[i + 1] < places[i] || places[i + 1] - places[i] < step)
-			return false;
-	}
-	return true;
-}
-
-/*
- * Every category set: its header, its body, and in limits[] one more than its largest
- * code, to be compared with the number of categories of the feature that uses it.
- */
-static bool
-read_sets(Reader *reader, const LearnModel *learn, uint32_t *limits)
-{
-	for (uint64_t s = 0; s < learn->nsets; s++)
-	{
-		const uint32_t *word = learn->set_words + learn->set_first[s];
-		uint64_t	n = learn->set_first[s + 1] - learn->set_first[s] - 1;
-		uint32_t	header = *word++;
-
-		check_cancel(reader, 1 + n);
-		limits[s] = 0;
-		if (n < 1 || n > LEARN_MAX_CATEGORIES || (header & SET_LENGTH_MASK) != n)
-			return damaged(reader, "category set %llu has a wrong length", (unsigned long long) s);
-		if (header & SET_BITMAP)
-		{
-			/* The last word holds the largest code. */
-			if (word[n - 1] == 0)
-				return damaged(reader, "the bitmap of category set %llu is too long",
-							   (unsigned long long) s);
-			limits[s] = (uint32_t) (32 * n) - (uint32_t) __builtin_clz(word[n - 1]);
-			continue;
-		}
-		for (uint32_t i = 0; i < n; i++)
-		{
-			if (word[i] >= LEARN_MAX_CATEGORIES || (i > 0 && word[i - 1] >= word[i]))
-				return damaged(reader, "the codes of category set %llu do not ascend",
-							   (unsigned long long) s);
-			limits[s] = word[i] + 1;
-		}
-	}
-	return true;
-}
-
-#define STATE_LEAF			0x80000000u /* else its depth: 1 for the root; 0: not reached */
-
-/* Is this a leaf that predict can use? */
-static bool
-leaf_fits(const LearnModel *learn, LearnNode node)
-{
-	if (learn->algorithm == LEARN_FOREST && learn->nclasses > 2)
-		return node.number < learn->nclasses + learn->nleaves;
-	return isfinite(node.value);
-}
-
-/*
- * One tree.  Children stand behind their parent, so one pass over the nodes in order
- * reaches each before it is looked at: state[] says how.
- */
-static bool
-read_tree(Reader *reader, const LearnModel *learn, uint32_t tree, const uint32_t *limits,
-		  uint32_t *state)
-{
-	const LearnNode *nodes = learn->nodes + learn->tree_first[tree];
-	uint64_t	n = learn->tree_first[tree + 1] - learn->tree_first[tree];
-	uint64_t	nsets = learn->tree_first_set[tree + 1] - learn->tree_first_set[tree];
-
-	limits += learn->tree_first_set[tree];
-	memset(state, 0, n * sizeof(uint32_t));
-	state[0] = n == 1 ? STATE_LEAF : 1;
-	for (uint64_t i = 0; i < n; i++)
-	{
-		uint32_t	f = nodes[i].split.feature & NODE_FEATURE_MASK;
-		uint32_t	rank = nodes[i].split.rank;
-		uint64_t	child = nodes[i].split.child & NODE_CHILD_MASK;
-		uint32_t	depth = state[i] + 1;
-
-		check_cancel(reader, 1);
-		if (state[i] == 0)
-			return damaged(reader, "node %llu of tree %u has no parent", (unsigned long long) i,
-						   tree);
-		if (state[i] & STATE_LEAF)
-		{
-			if (!leaf_fits(learn, nodes[i]))
-				return damaged(reader, "leaf %llu of tree %u is wrong", (unsigned long long) i,
-							   tree);
-			continue;
-		}
-		if (child <= i || child + 1 >= n)
-			return damaged(reader, "the children of node %llu of tree %u are out of range",
-						   (unsigned long long) i, tree);
-		if (state[child] != 0 || state[child + 1] != 0)
-			return damaged(reader, "node %llu of tree %u has a child with two parents",
-						   (unsigned long long) i, tree);
-		if (depth > FORMAT_MAX_DEPTH)
-			return damaged(reader, "tree %u is deeper than %d", tree, FORMAT_MAX_DEPTH);
-		if (f >= learn->nfeatures)
-			return damaged(reader, "node %llu of tree %u splits feature %u of %u",
-						   (unsigned long long) i, tree, f, learn->nfeatures);
-		if (learn->features[f].kind == LEARN_NUMERIC)
-		{
-			if (rank >= learn->features[f].nvalues)
-				return damaged(reader, "node %llu of tree %u has threshold %u of %u",
-							   (unsigned long long) i, tree, rank, learn->features[f].nvalues);
-		}
-		else if (rank >= nsets || limits[rank] > learn->features[f].nvalues)
-			return damaged(reader, "node %llu of tree %u has a wrong category set",
-						   (unsigned long long) i, tree);
-		state[child] = nodes[i].split.feature & NODE_LEFT_LEAF ? STATE_LEAF : depth;
-		state[child + 1] = nodes[i].split.feature & NODE_RIGHT_LEAF ? STATE_LEAF : depth;
-	}
-	return true;
-}
-
-/* Are n numbers finite, and not negative where they must not be? */
-static bool
-finite_numbers(Reader *reader, const double *values, uint64_t n, double least)
-{
-	for (uint64_t i = 0; i < n; i++)
-	{
-		check_cancel(reader, 1);
-		if (!isfinite(values[i]) || values[i] < least)
-			return false;
-	}
-	return true;
-}
-
-/* The arrays that trees share: their places, covers, start values, leaf table, importance. */
-static bool
-read_arrays(Reader *reader, LearnModel *learn)
-{
-	uint64_t	nleaf_values = section_length(reader, SECTION_LEAF_TABLE) / sizeof(double);
-	uint64_t	nset_words = section_length(reader, SECTION_SET_WORDS) / sizeof(uint32_t);
-	bool		leaf_table = learn->algorithm == LEARN_FOREST && learn->nclasses > 2;
-
-	learn->nnodes = section_length(reader, SECTION_NODES) / sizeof(LearnNode);
-	if (!expect_count(reader, SECTION_BASE, learn->nscores, "start values") ||
-		!expect_count(reader, SECTION_TREE_FIRST, (uint64_t) learn->ntrees + 1, "places of trees") ||
-		!expect_count(reader, SECTION_COVERS, learn->nnodes, "covers") ||
-		!expect_count(reader, SECTION_TREE_FIRST_SET, (uint64_t) learn->ntrees + 1,
-					  "places of sets of trees") ||
-		!expect_count(reader, SECTION_GAIN, learn->nfeatures, "gains") ||
-		!expect_count(reader, SECTION_SPLITS, learn->nfeatures, "numbers of splits"))
-		return false;
-	if (section_length(reader, SECTION_SET_FIRST) == 0)
-		return damaged(reader, "it has no places of category sets");
-	learn->nsets = section_length(reader, SECTION_SET_FIRST) / sizeof(uint64_t) - 1;
-	if (leaf_table ? nleaf_values % learn->nclasses != 0 : nleaf_values != 0)
-		return damaged(reader, "its leaf table has %llu numbers for %u classes",
-					   (unsigned long long) nleaf_values, learn->nclasses);
-	learn->nleaves = leaf_table ? nleaf_values / learn->nclasses : 0;
-
-	learn->base = section_data(reader, SECTION_BASE);
-	learn->tree_first = section_data(reader, SECTION_TREE_FIRST);
-	learn->nodes = section_data(reader, SECTION_NODES);
-	learn->covers = section_data(reader, SECTION_COVERS);
-	learn->tree_first_set = section_data(reader, SECTION_TREE_FIRST_SET);
-	learn->set_first = section_data(reader, SECTION_SET_FIRST);
-	learn->set_words = section_data(reader, SECTION_SET_WORDS);
-	learn->leaf_table = section_data(reader, SECTION_LEAF_TABLE);
-	learn->gain = section_data(reader, SECTION_GAIN);
-	learn->splits = section_data(reader, SECTION_SPLITS);
-
-	if (!ascending_places(reader, learn->tree_first, learn->ntrees, learn->nnodes, 1))
-		return damaged(reader, "the places of its trees are wrong");
-	if (!ascending_places(reader, learn->tree_first_set, learn->ntrees, learn->nsets, 0) ||
-		!ascending_places(reader, learn->set_first, learn->nsets, nset_words, 1))
-		return damaged(reader, "the places of its category sets are wrong");
-	for (uint64_t i = 0; i < learn->nnodes; i++)
-	{
-		check_cancel(reader, 1);
-		if (!isfinite(learn->covers[i]) || learn->covers[i] < 0)
-			return damaged(reader, "the cover of node %llu is wrong", (unsigned long long) i);
-	}
-	if (learn->algorithm == LEARN_FOREST && learn->base[0] != 0)
-		return damaged(reader, "a forest has a start value");
-	if (!finite_numbers(reader, learn->base, learn->nscores, -INFINITY) ||
-		!finite_numbers(reader, learn->leaf_table, nleaf_values, 0) ||
-		!finite_numbers(reader, learn->gain, learn->nfeatures, -INFINITY))
-		return damaged(reader, "a start value, leaf or gain is not a finite number");
-	return true;
-}
-
-static bool
-read_trees(Reader *reader, LearnModel *learn)
-{
-	uint64_t	largest = 1;
-	uint32_t   *limits,
-			   *state;
-	bool		good;
-
-	for (uint32_t t = 0; t < learn->ntrees; t++)
-	{
-		uint64_t	n = learn->tree_first[t + 1] - learn->tree_first[t];
-
-		if (n > NODE_CHILD_MASK)
-			return damaged(reader, "tree %u has too many nodes", t);
-		if (n > largest)
-			largest = n;
-	}
-	limits = env_alloc(reader->env, learn->nsets > 0 ? learn->nsets : 1, sizeof(uint32_t));
-	state = env_alloc(reader->env, largest, sizeof(uint32_t));
-	good = read_sets(reader, learn, limits);
-	for (uint32_t t = 0; t < learn->ntrees && good; t++)
-	{
-		good = read_tree(reader, learn, t, limits, state);
-	}
-	env_free(reader->env, limits);
-	env_free(reader->env, state);
-	return good;
 }
 
 /* ---- groups ---------------------------------------------------------------- */
@@ -824,7 +569,7 @@ read_groups(Reader *reader, ModelFile *file)
 	groups->first = section_data(reader, SECTION_GROUP_FIRST);
 	groups->bytes = section_data(reader, SECTION_GROUP_MODELS);
 	if (section_length(reader, SECTION_GROUP_COLUMNS) > MODEL_MAX_GROUP_COLUMNS * sizeof(uint32_t))
-		return damaged(reader, "too many columns tell its groups");
+		return reader_damaged(reader, "too many columns tell its groups");
 	file->groups = groups;
 	return format_read_groups(reader->env, file, groups,
 							  section_length(reader, SECTION_GROUP_KEYS) / sizeof(double),
@@ -848,10 +593,10 @@ read_labels(Reader *reader, const char *const **strings, ModelFile *file)
 	file->labels = *strings;
 	*strings += file->nlabels;
 	if (!format_distinct(reader->env, file->labels, file->nlabels))
-		return damaged(reader, "two of its classes have the same label");
+		return reader_damaged(reader, "two of its classes have the same label");
 	for (uint32_t i = 0; file->numeric_labels && i < file->nlabels; i++)
 		if (!format_number(file->labels[i]))
-			return damaged(reader, "label %u is not a number", i);
+			return reader_damaged(reader, "label %u is not a number", i);
 	return true;
 }
 
@@ -884,8 +629,8 @@ read_file(Reader *reader, ModelFile *file)
 		(reader->whole ? share_columns(reader, file) : read_columns(reader, &strings, file)) &&
 		read_features(reader, &strings, file) &&
 		(reader->whole || read_stats(reader, file)) &&
-		read_arrays(reader, &file->learn) &&
-		read_trees(reader, &file->learn) &&
+		reader_arrays(reader, &file->learn) &&
+		reader_trees(reader, &file->learn) &&
 		read_groups(reader, file);
 }
 
