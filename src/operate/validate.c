@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "access/relation.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
@@ -45,6 +46,8 @@
 #define FOLDED_LEVELS	20000	/* more are not compared by spelling */
 #define LEAK_ROWS		20000
 #define EXAMPLES		3
+#define EXAMPLE_LENGTH	40		/* bytes of one */
+#define NUMBER_PATTERN	"^ *-?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)? *$"
 #define SERIES_COLUMNS	10		/* that are tried as what makes dates unique */
 
 PG_FUNCTION_INFO_V1(echolon_validate);
@@ -74,6 +77,7 @@ typedef struct Validation
 	char	   *relation;		/* quoted, as an argument */
 	char	   *table;			/* schema.name */
 	char	   *relname;
+	bool		view;			/* its columns are expressions of a query */
 	const char *target;			/* NULL: none */
 	double		iqr_factor;
 	Frame	   *frame;
@@ -127,6 +131,13 @@ static char *
 literal(const char *text)
 {
 	return quote_literal_cstr(text);
+}
+
+/* The call that mends a table's column; of a view, what its query needs in the column's place. */
+static char *
+mend(const Validation *v, const char *expression, char *call)
+{
+	return v->view ? psprintf("It is a view: write %s in its query, or mend the table behind it.", expression) : call;
 }
 
 /* "echolon_train_rf('sales', 'revenue', …)" with the arguments given. */
@@ -283,7 +294,8 @@ check_identity(Validation *v, int c)
 
 	if (with == 0 || c == v->target_place)
 		return;
-	if (ndistinct == 1 && column->missing == 0)
+	/* infinite ones are values too, and trainings take them */
+	if (ndistinct == 1 && column->missing == 0 && (column->codes || v->fits[c]->n == v->frame->nrows))
 		found(v, "constant", SEVERITY_INFO, c, with,
 			  psprintf("every row has %s", column->codes ? literal(column->categories[0])
 					   : float8out_internal(v->fits[c]->minimum)),
@@ -324,8 +336,9 @@ check_numbers(Validation *v, int c)
 	if (infinite > 0)
 		found(v, "infinite_values", SEVERITY_WARNING, c, infinite,
 			  psprintf("%s have an infinite %s", of_rows(v, infinite), column->name),
-			  psprintf("UPDATE %s SET %s = NULL WHERE %s IN ('Infinity', '-Infinity');", v->table,
-					   quote_identifier(column->name), quote_identifier(column->name)));
+			  mend(v, psprintf("NULLIF(NULLIF(%s, 'Infinity'), '-Infinity')", quote_identifier(column->name)),
+				   psprintf("UPDATE %s SET %s = NULL WHERE %s IN ('Infinity', '-Infinity');", v->table,
+							quote_identifier(column->name), quote_identifier(column->name))));
 	if (v->keys[c] || fit->ndistinct <= FEW_VALUES || !(fit->q3 > fit->q1))
 		return;
 	low = fit->q1 - v->iqr_factor * (fit->q3 - fit->q1);
@@ -371,24 +384,46 @@ check_dates(Validation *v, int c)
 
 /* "'n/a' and '-'": the first levels that are not of these kinds. */
 static char *
-strangers(const FrameColumn *column, uint8 kinds)
+strangers(const FrameColumn *column, uint8 kinds, bool *all)
 {
 	StringInfoData list;
 	int			n = 0;
 
 	initStringInfo(&list);
-	for (uint32 c = 0; c < column->ncategories && n < EXAMPLES; c++)
+	*all = true;
+	for (uint32 c = 0; c < column->ncategories && n <= EXAMPLES; c++)
 	{
 		Guess		guess;
 
 		guess_init(&guess);
 		guess_text(&guess, column->categories[c], strlen(column->categories[c]), 0);
-		if (column->counts[c] > 0 && (guess.kinds & kinds) == 0)
+		if (column->counts[c] == 0 || (guess.kinds & kinds) != 0)
+			continue;
+		*all = *all && n < EXAMPLES && strlen(column->categories[c]) <= EXAMPLE_LENGTH;
+		if (n < EXAMPLES)
 			appendStringInfo(&list, "%s%s", n++ > 0 ? ", " : "",
 							 literal(pnstrdup(column->categories[c],
-											  pg_mbcliplen(column->categories[c], strlen(column->categories[c]), 40))));
+											  pg_mbcliplen(column->categories[c], strlen(column->categories[c]), EXAMPLE_LENGTH))));
+		else
+			n++;
 	}
 	return list.data;
+}
+
+/* The call that makes numbers of a column's texts. */
+static char *
+number_hint(const Validation *v, const FrameColumn *column, const char *name, bool clean)
+{
+	bool		all;
+	char	   *others = strangers(column, GUESS_NUMBER, &all);
+	char	   *which = all ? psprintf("%s IN (%s)", name, others) : psprintf("%s !~ '%s'", name, NUMBER_PATTERN);
+
+	if (clean)
+		return mend(v, psprintf("%s::numeric", name),
+					psprintf("ALTER TABLE %s ALTER %s TYPE numeric USING %s::numeric;", v->table, name, name));
+	return mend(v, psprintf("CASE WHEN NOT (%s) THEN %s::numeric END", which, name),
+				psprintf("UPDATE %s SET %s = NULL WHERE %s; ALTER TABLE %s ALTER %s TYPE numeric USING %s::numeric;",
+						 v->table, name, which, v->table, name, name));
 }
 
 /* Texts that are numbers, or dates, but for some. */
@@ -400,6 +435,7 @@ check_meaning(Validation *v, int c)
 	uint64		with = 0,
 				numbers = 0,
 				dates = 0;
+	bool		all;
 
 	for (uint32 k = 0; k < column->ncategories; k++)
 	{
@@ -421,18 +457,16 @@ check_meaning(Validation *v, int c)
 		found(v, "numbers_as_text", SEVERITY_WARNING, c, with - numbers,
 			  numbers == with ? pstrdup("all its texts are numbers")
 			  : psprintf("%s of its texts are numbers, and %s rows are not, such as %s", words_fine_percent((double) numbers / with),
-						 words_count(with - numbers), strangers(column, GUESS_NUMBER)),
-			  numbers == with ?
-			  psprintf("ALTER TABLE %s ALTER %s TYPE numeric USING %s::numeric;", v->table, name, name) :
-			  psprintf("UPDATE %s SET %s = NULL WHERE %s IN (%s); ALTER TABLE %s ALTER %s TYPE numeric USING %s::numeric;",
-					   v->table, name, name, strangers(column, GUESS_NUMBER), v->table, name, name));
+						 words_count(with - numbers), strangers(column, GUESS_NUMBER, &all)),
+			  number_hint(v, column, name, numbers == with));
 	else if (dates == with)
 		found(v, "dates_as_text", SEVERITY_INFO, c, with, pstrdup("all its texts are dates"),
-			  psprintf("ALTER TABLE %s ALTER %s TYPE timestamp USING %s::timestamp;", v->table, name, name));
+			  mend(v, psprintf("%s::timestamp", name),
+				   psprintf("ALTER TABLE %s ALTER %s TYPE timestamp USING %s::timestamp;", v->table, name, name)));
 	else if (dates >= DATES_SHARE * with)
 		found(v, "dates_that_do_not_parse", SEVERITY_WARNING, c, with - dates,
 			  psprintf("%s of its texts are dates, and %s rows are not, such as %s", words_fine_percent((double) dates / with),
-					   words_count(with - dates), strangers(column, GUESS_TIMES)),
+					   words_count(with - dates), strangers(column, GUESS_TIMES, &all)),
 			  psprintf("SELECT %s, count(*) FROM %s GROUP BY 1;", name, v->table));
 }
 
@@ -520,7 +554,8 @@ check_spelling(Validation *v, int c)
 		found(v, "spelling_variants", SEVERITY_WARNING, c, affected,
 			  psprintf("%d of its values %s written in several ways, that differ in case or blanks only: %s%s", groups,
 					   groups == 1 ? "is" : "are", examples.data, groups > 1 ? ", …" : ""),
-			  psprintf("UPDATE %s SET %s = lower(trim(%s));", v->table, name, name));
+			  mend(v, psprintf("lower(trim(%s))", name),
+				   psprintf("UPDATE %s SET %s = lower(trim(%s));", v->table, name, name)));
 	MemoryContextDelete(context);
 }
 
@@ -810,6 +845,7 @@ echolon_validate(PG_FUNCTION_ARGS)
 	v.relid = PG_GETARG_OID(0);
 	relation_lock(v.relid);
 	v.relname = get_rel_name(v.relid);
+	v.view = get_rel_relkind(v.relid) == RELKIND_VIEW || get_rel_relkind(v.relid) == RELKIND_MATVIEW;
 	v.table = relation_name(v.relid);
 	v.relation = literal(v.table);
 	if (!PG_ARGISNULL(1))
