@@ -93,5 +93,13 @@ SELECT is((SELECT array_agg(format_type(atttypid, atttypmod) ORDER BY attname) F
 SELECT is((SELECT (count(many), count(long), count(few), sum(few))::text FROM texts), (SELECT (950, 950, 900, -10 * sum(i % 30))::text FROM generate_series(1, 1000) AS i WHERE i % 10 <> 0), 'losing nothing but what is no number');
 SELECT is((SELECT count(*)::int FROM hints WHERE relation::text <> 'texts' AND hint ~ '^(UPDATE|ALTER)'), 0, 'nobody is told to alter a view');
 
+-- ---- a file of which every second row is there already: the work, and what it leaves behind, is that of few rows a bad one
+
+CREATE TABLE unique_rows (a int PRIMARY KEY);
+SELECT is((SELECT (rows_loaded, rows_refused)::text FROM echolon_load_csv('unique_rows', content => (SELECT E'a\n' || string_agg((i / 2)::text, E'\n' ORDER BY i) FROM generate_series(0, 7999) AS i), max_errors => 100000)), '(4000,4000)', 'every second row is refused');
+SELECT is((SELECT (count(*), min(line), max(line), count(DISTINCT line % 2))::text FROM echolon.load_errors WHERE table_name = 'public.unique_rows'), '(4000,3,8001,1)', 'by its line');
+SELECT cmp_ok(pg_relation_size('unique_rows'), '<', 2000000::bigint, 'rows are not copied a thousand times to be taken back');
+SELECT is((SELECT (count(*), min(a), max(a))::text FROM unique_rows), '(4000,0,3999)', 'the others are there');
+
 SELECT * FROM finish();
 ROLLBACK;
