@@ -321,8 +321,9 @@ forget_rows(List *refused, uint64 row)
 
 /*
  * All rows, but for those that are refused.  Where a chunk fails at a row, those before it are tried again and
- * the next chunk begins behind it, so the work is at most twice that without errors.  A row
- * before it may fail then: values are converted before unique indexes are looked at.
+ * the next chunk begins behind it.  A row before it may fail then: values are converted, a thousand rows at a
+ * time, before unique indexes are looked at.  So after an error chunks are short, and each that succeeds is
+ * followed by one twice as long: the work for a bad row is that for a few of the rows around it.
  */
 static uint64
 copy_chunks(Feed *feed, Relation relation, ParseState *target, List *columns)
@@ -332,6 +333,7 @@ copy_chunks(Feed *feed, Relation relation, ParseState *target, List *columns)
 	MemoryContext old = CurrentMemoryContext;
 	uint64		from = 0,
 				length = CHUNK_ROWS,
+				longest = CHUNK_ROWS,
 				rows = 0;
 	List	   *refused = NIL;
 
@@ -354,7 +356,8 @@ copy_chunks(Feed *feed, Relation relation, ParseState *target, List *columns)
 		{
 			rows += copied;
 			from = feed->end;
-			length = CHUNK_ROWS;
+			longest = Min(longest * 2, CHUNK_ROWS);
+			length = longest;
 			refused = forget_rows(refused, from);
 		}
 		else
@@ -363,7 +366,9 @@ copy_chunks(Feed *feed, Relation relation, ParseState *target, List *columns)
 
 			*row = (uint64) failed;
 			refused = lappend(refused, row);
-			length = *row > from ? *row - from : CHUNK_ROWS;
+			longest = 1;
+			/* the one at its beginning is left out, and does not count */
+			length = *row > from ? *row - from : longest + 1;
 			spool_seek(spool, position);
 		}
 	}

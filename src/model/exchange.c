@@ -18,6 +18,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "common/jsonapi.h"
 #include "common/shortest_dec.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -491,9 +492,10 @@ read_record(const ModelEnvelope *envelope, ImportedRecord *out)
 	double		number;
 
 	error_context_stack = &callback;
-	record = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-												CStringGetDatum(pg_any_to_server(text, (int) envelope->record_length,
-																				 PG_UTF8))));
+	text = pg_any_to_server(text, (int) envelope->record_length, PG_UTF8);
+	if (pg_parse_json(json_lexer_compat(text, (int) strlen(text), GetDatabaseEncoding()), &nullSemAction) != JSON_SUCCESS)
+		record_lies("record", "JSON");
+	record = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 	if (!JB_ROOT_IS_OBJECT(record))
 		record_lies("record", "an object");
 	out->model = record_string(record, "model", STORE_NAME_MAX * 4);

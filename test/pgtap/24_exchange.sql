@@ -278,8 +278,8 @@ CREATE TEMP TABLE small AS SELECT echolon_export_model('small') AS bytes;
 SELECT is((echolon_import_model('good', pg_temp.envelope('{}', '', bytes))).version, 1, 'an export made by hand is one') FROM small;
 SELECT matches(pg_temp.error_of(format('SELECT echolon_import_model(''liar'', %L::bytea)', pg_temp.envelope(record, '', bytes))), problem, 'a record that lies: ' || left(record, 60))
 FROM small, (VALUES
-	('[]', 'XX001 .*"record" is not an object'), ('17', 'XX001 .*"record" is not an object'), ('', '22P02'), ('{"a"', '22P02'), ('{"metric": "\u0000"}', '22P05'),
-	(repeat('[', 200000), '54001|22P02'),
+	('[]', 'XX001 .*"record" is not an object'), ('17', 'XX001 .*"record" is not an object'), ('', 'XX001.*"record" is not JSON'), ('{"a"', 'XX001.*"record" is not JSON'), ('{"metric": "\u0000"}', 'XX001.*"record" is not JSON'),
+	(repeat('[', 200000), '54001|XX001'),
 	('{"model": 1}', 'XX001 .*"model" is not a string'), ('{"version": "1"}', '"version" is not a number'), ('{"version": 1e400}', '"version" is not a number in its range'), ('{"version": -1}', '"version" is not a number in its range'),
 	('{"score": "0.9"}', '"score" is not a number'), ('{"score": 1e999}', '"score" is not a number in its range'), ('{"rows_used": 1e18}', '"rows_used"'), ('{"seconds": -1}', '"seconds"'),
 	('{"metric": ["r2"]}', '"metric" is not a string'), ('{"fingerprint": {}}', '"fingerprint" is not a string'), (format('{"fingerprint": %s}', to_json(repeat('x', 1000))), '"fingerprint"'),
