@@ -142,13 +142,23 @@ prep_drops_duplicates(const Preprocessing *p)
 	return p->arguments.drop_duplicates && !p->distinct;
 }
 
-/* The rows of the relation, each with its number among its equals. */
+/*
+ * The rows of the relation, each with its number among its equals.  The columns by name: a newer one of the relation
+ * is none of the view's business, and may have the very name of the number.
+ */
 char *
 prep_rows_sql(const Preprocessing *p, const char *number)
 {
-	return psprintf("(SELECT s.*, pg_catalog.row_number() OVER (PARTITION BY %s%s%s) AS %s\n\tFROM %s AS s) AS s",
-					duplicate_columns(p), p->key != NIL ? " ORDER BY " : "", key_order(p), quote_identifier(number),
-					p->relation);
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, "(SELECT ");
+	for (int c = 0; c < p->ncolumns; c++)
+		appendStringInfo(&out, "%s, ", source(&p->columns[c]));
+	appendStringInfo(&out, "pg_catalog.row_number() OVER (PARTITION BY %s%s%s) AS %s\n\tFROM %s AS s) AS s",
+					 duplicate_columns(p), p->key != NIL ? " ORDER BY " : "", key_order(p), quote_identifier(number),
+					 p->relation);
+	return out.data;
 }
 
 char *
