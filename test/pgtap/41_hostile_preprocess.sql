@@ -21,5 +21,15 @@ SELECT is(pg_get_viewdef('goods_clean'::regclass), definition, 'and leaves the v
 SELECT is((SELECT count(*) FROM goods_clean), n, 'its rows too') FROM before;
 SELECT is(pg_temp.error_of('ALTER TABLE goods DROP duplicate_number, DROP stranger'), 'no error', 'which does not hold on to it');
 
+-- ---- one row is what the view shows
+
+SELECT is((SELECT count(*)::int FROM goods_clean), 300, 'of 305 rows five are duplicates');
+SELECT is((SELECT count(*)::int FROM goods_clean AS v JOIN (SELECT DISTINCT * FROM goods) AS g USING (id) WHERE echolon_preprocess_row('goods_clean', ROW(g.*)::goods) IS DISTINCT FROM to_jsonb(v)), 0, 'also where character(4) was filled');
+CREATE TEMP TABLE usual AS SELECT mode() WITHIN GROUP (ORDER BY code)::text AS code FROM (SELECT DISTINCT * FROM goods) AS g;
+SELECT is(echolon_preprocess_row('goods_clean', s) ->> 'code', (SELECT code FROM usual), 'a text has no blanks')
+FROM (SELECT 1 AS id, 2.0::float8 AS price, NULL::text AS code, 'x' AS label, 'n' AS note) AS s;
+SELECT is(echolon_preprocess_row('goods_clean', s) ->> 'code', (SELECT code FROM usual), 'a type that is too short for it is no error')
+FROM (SELECT 1 AS id, 2.0::float8 AS price, NULL::char(1) AS code, 'x' AS label, 'n' AS note) AS s;
+
 SELECT * FROM finish();
 ROLLBACK;
