@@ -223,8 +223,10 @@ preprocess_sql(const Preprocessing *p)
 
 		if (!column->remove)
 			continue;
-		appendStringInfo(&out, "\n%s(%s OR %s::pg_catalog.float8 BETWEEN %s AND %s)", and, missing_condition(column),
-						 source(column), number_literal(column->low), number_literal(column->high));
+		/* not BETWEEN, whose operators are those of the search path */
+		appendStringInfo(&out, "\n%s(%s OR %s::pg_catalog.float8 OPERATOR(pg_catalog.>=) %s"
+						 " AND %s::pg_catalog.float8 OPERATOR(pg_catalog.<=) %s)", and, missing_condition(column),
+						 source(column), number_literal(column->low), source(column), number_literal(column->high));
 		and = " AND ";
 	}
 	if (forward)

@@ -31,5 +31,31 @@ FROM (SELECT 1 AS id, 2.0::float8 AS price, NULL::text AS code, 'x' AS label, 'n
 SELECT is(echolon_preprocess_row('goods_clean', s) ->> 'code', (SELECT code FROM usual), 'a type that is too short for it is no error')
 FROM (SELECT 1 AS id, 2.0::float8 AS price, NULL::char(1) AS code, 'x' AS label, 'n' AS note) AS s;
 
+-- ---- operators of others
+
+CREATE SCHEMA shadow;
+CREATE FUNCTION shadow.hit(float8, float8) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'an operator of the search path was called'; END$$;
+CREATE FUNCTION shadow.hit(text, text) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'an operator of the search path was called'; END$$;
+CREATE OPERATOR shadow.>= (FUNCTION = shadow.hit, LEFTARG = float8, RIGHTARG = float8);
+CREATE OPERATOR shadow.<= (FUNCTION = shadow.hit, LEFTARG = float8, RIGHTARG = float8);
+CREATE OPERATOR shadow.= (FUNCTION = shadow.hit, LEFTARG = float8, RIGHTARG = float8);
+CREATE OPERATOR shadow.= (FUNCTION = shadow.hit, LEFTARG = text, RIGHTARG = text);
+CREATE TYPE shadow.float8 AS (a int);
+CREATE FUNCTION pg_temp.shadowed(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	path text := current_setting('search_path');
+	result text;
+BEGIN
+	PERFORM set_config('search_path', 'shadow, pg_catalog, public', true);
+	result := pg_temp.error_of(statement);
+	PERFORM set_config('search_path', path, true);
+	RETURN result;
+END
+$$;
+SELECT is(pg_temp.shadowed($$SELECT public.echolon_preprocess('public.goods_fenced', 'public.goods', outliers => 'remove', scale => 'standard', missing_indicators => true, exclude => '{id}')$$), 'no error', 'a view made under a search path with operators of its own');
+SELECT is((SELECT count(*)::int FROM public.goods_fenced), (SELECT count(*)::int FROM (SELECT DISTINCT * FROM goods WHERE price IS NULL OR price < 1e6) AS g), 'calls none of them');
+SELECT is(pg_temp.shadowed($$SELECT public.echolon_refresh_preprocess('public.goods_fenced')$$), 'no error', 'nor does a refresh');
+SELECT is(pg_temp.error_of('SELECT count(*) FROM public.goods_fenced'), 'no error', 'bring them in');
+
 SELECT * FROM finish();
 ROLLBACK;
