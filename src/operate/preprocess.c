@@ -383,6 +383,19 @@ scan_first(void *source, List *columns, RelationRow row, void *arg)
 	return (uint64) (first.p->rows - first.p->duplicates);
 }
 
+/* Columns that came to the relation after the view was made. */
+static List *
+newer_columns(const Preprocessing *p)
+{
+	List	   *newer = NIL;
+	ListCell   *cell;
+
+	foreach(cell, relation_columns(p->relid))
+		if (prep_find_column(p, lfirst(cell)) == NULL)
+			newer = lappend(newer, lfirst(cell));
+	return newer;
+}
+
 /* Learn a column's treatment from rows; frame column NULL: its values were not kept. */
 static void
 fit_column(const Frame *frame, PrepColumn *column, const uint32 *rows, size_t n)
@@ -464,6 +477,7 @@ preprocess_fit(Preprocessing *p)
 	memset(&spec, 0, sizeof(spec));
 	spec.relid = p->relid;
 	spec.all_features = true;
+	spec.exclude = newer_columns(p);
 	spec.unjudged = true;
 	spec.near_unique = true;
 	spec.split_by = a->split_by;

@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -424,6 +425,21 @@ is_nan(const RowState *state, int c)
 		isnan(column_number(&state->types[c], state->row.values[place]));
 }
 
+/* What fills a column of character(n) has blanks to its length in the view, and so in a row. */
+static const char *
+padded_fill(const RowState *state, int c)
+{
+	const char *fill = state->p.columns[c].fill;
+	Form_pg_attribute attribute = TupleDescAttr(state->row.desc, state->attributes[c]);
+	int32		typmod = attribute->atttypmod;
+
+	if (getBaseTypeAndTypmod(attribute->atttypid, &typmod) != BPCHAROID || typmod < (int32) VARHDRSZ ||
+		pg_mbstrlen(fill) > typmod - VARHDRSZ)
+		return fill;
+	return TextDatumGetCString(DirectFunctionCall3(bpcharin, CStringGetDatum(fill), ObjectIdGetDatum(InvalidOid),
+												   Int32GetDatum(typmod)));
+}
+
 /* The treated value of a column as JSON; as: the row as PostgreSQL has it, where a column is as it was. */
 static void
 put_value(const RowState *state, int c, Jsonb *as, StringInfo out)
@@ -445,7 +461,7 @@ put_value(const RowState *state, int c, Jsonb *as, StringInfo out)
 		if (state->types[c].basetype == BOOLOID)
 			appendStringInfoString(out, column->fill);
 		else
-			json_string(out, column->fill);
+			json_string(out, padded_fill(state, c));
 		return;
 	}
 	value = getKeyJsonValueFromContainer(&as->root, column->name, (int) strlen(column->name), NULL);

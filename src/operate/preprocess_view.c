@@ -142,13 +142,23 @@ prep_drops_duplicates(const Preprocessing *p)
 	return p->arguments.drop_duplicates && !p->distinct;
 }
 
-/* The rows of the relation, each with its number among its equals. */
+/*
+ * The rows of the relation, each with its number among its equals.  The columns by name: a newer one of the relation
+ * is none of the view's business, and may have the very name of the number.
+ */
 char *
 prep_rows_sql(const Preprocessing *p, const char *number)
 {
-	return psprintf("(SELECT s.*, pg_catalog.row_number() OVER (PARTITION BY %s%s%s) AS %s\n\tFROM %s AS s) AS s",
-					duplicate_columns(p), p->key != NIL ? " ORDER BY " : "", key_order(p), quote_identifier(number),
-					p->relation);
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, "(SELECT ");
+	for (int c = 0; c < p->ncolumns; c++)
+		appendStringInfo(&out, "%s, ", source(&p->columns[c]));
+	appendStringInfo(&out, "pg_catalog.row_number() OVER (PARTITION BY %s%s%s) AS %s\n\tFROM %s AS s) AS s",
+					 duplicate_columns(p), p->key != NIL ? " ORDER BY " : "", key_order(p), quote_identifier(number),
+					 p->relation);
+	return out.data;
 }
 
 char *
@@ -213,8 +223,10 @@ preprocess_sql(const Preprocessing *p)
 
 		if (!column->remove)
 			continue;
-		appendStringInfo(&out, "\n%s(%s OR %s::pg_catalog.float8 BETWEEN %s AND %s)", and, missing_condition(column),
-						 source(column), number_literal(column->low), number_literal(column->high));
+		/* not BETWEEN, whose operators are those of the search path */
+		appendStringInfo(&out, "\n%s(%s OR %s::pg_catalog.float8 OPERATOR(pg_catalog.>=) %s"
+						 " AND %s::pg_catalog.float8 OPERATOR(pg_catalog.<=) %s)", and, missing_condition(column),
+						 source(column), number_literal(column->low), source(column), number_literal(column->high));
 		and = " AND ";
 	}
 	if (forward)

@@ -128,6 +128,34 @@ say_regression(const Jsonb *metrics, const char *where, List **sentences)
 		say(sentences, "error", "Half of its predictions are less than %s off.", words_number(median));
 }
 
+/* The quantile that was asked for, by which r2 and absolute errors say nothing; NaN: the model predicts the middle. */
+static double
+asked_quantile(const Evaluation *evaluation)
+{
+	Jsonb	   *recipe = store_read_recipe(evaluation->version);
+	char	   *loss = metrics_text(recipe, "parameters", "loss");
+	double		quantile = loss && strcmp(loss, "quantile") == 0 ? evaluation_metric(recipe, "parameters", "quantile") : NAN;
+
+	return quantile > 0 && quantile < 1 && quantile != 0.5 ? quantile : NAN;
+}
+
+/* Of a quantile: the share of the rows that it is to cover, and the one that it does. */
+static void
+say_quantile(const Evaluation *evaluation, double quantile, const char *where, List **sentences)
+{
+	const HoldoutSample *sample = evaluation->sample;
+	int			covered = 0;
+
+	for (int i = 0; sample && i < sample->n; i++)
+		covered += sample->actual[i] <= sample->predicted[i];
+	if (sample)
+		say(sentences, "score", "Of %s %s have no more than it predicts; %g %% should (quantile => %g).", where,
+			words_fine_percent((double) covered / sample->n), quantile * 100, quantile);
+	else
+		say(sentences, "score", "It predicts what %g %% of the rows should have no more than (quantile => %g).",
+			quantile * 100, quantile);
+}
+
 /* What the held-out sample says of two classes: precision, recall, and the share that is expected. */
 static void
 say_positive(const Evaluation *evaluation, const double *confusion, List **sentences)
@@ -243,12 +271,15 @@ report_sentences(Evaluation *evaluation)
 			name);
 	else
 	{
+		double		quantile = asked_quantile(evaluation);
 		char	   *where = psprintf("%s%s rows", sample ? psprintf("%s ", words_count((uint64) sample->rows)) : "",
 									 strcmp(measured_on, "oob") == 0 ? "out-of-bag" : "held-out");
 
 		if (sample && sample->n > 0)
 			evaluation_sample(evaluation);
-		if (evaluation->model->file.task == TASK_REGRESSION)
+		if (!isnan(quantile))
+			say_quantile(evaluation, quantile, where, &sentences);
+		else if (evaluation->model->file.task == TASK_REGRESSION)
 			say_regression(metrics, where, &sentences);
 		else
 			say_classification(evaluation, metrics, where, &sentences);

@@ -102,7 +102,8 @@ record_notes(Training *t)
 	if (train - score > 0.2)
 		note(t, psprintf("the model fits its training rows much better (%s %s) than new ones (%s)",
 						 metric, metric_text(train), metric_text(score)));
-	if (score < base - 1e-6)
+	/* a quantile is to lie beside the middle, and is not judged by its distance from it */
+	if (score < base - 1e-6 && !(t->params.loss == LOSS_QUANTILE && t->params.quantile != 0.5))
 		note(t, psprintf("the model is worse than %s (%s %s against %s)", t->baseline.name, metric,
 						 metric_text(score), metric_text(base)));
 	for (uint32 f = 0; f < m->nfeatures; f++)

@@ -54,6 +54,18 @@ SELECT matches(pg_temp.say('report', 'features'), (SELECT format('It relies most
 SELECT is(pg_temp.say('report', 'use'), 'SELECT t.*, echolon_predict(''report'', t) FROM public.sales AS t;', 'how it is used');
 SELECT lives_ok(pg_temp.say('report', 'use'), 'which works');
 
+-- a quantile is judged by the rows below it
+CREATE TABLE spread AS SELECT i % 7 AS x, (i::int8 * 104729 % 997)::float8 AS y FROM generate_series(1, 2000) AS i;
+SELECT lives_ok(format($$SELECT echolon_train_gb('spread', 'y', loss => 'quantile', quantile => %s, n_estimators => 30, model => 'quantile_%s')$$, q, q), 'a quantile: ' || q) FROM unnest('{0.1,0.5,0.9}'::text[]) AS q;
+SELECT matches(pg_temp.say('quantile_' || q, 'score'), format('^Of [0-9]+ held-out rows [0-9]+\.[0-9] %% have no more than it predicts; %s %% should \(quantile => %s\)\.$', trunc(100 * q), q), 'what it is to cover: ' || q),
+	cmp_ok(abs(substring(pg_temp.say('quantile_' || q, 'score') FROM 'rows ([0-9.]+) %')::numeric - 100 * share), '<', 0.1, 'and what it does')
+FROM unnest('{0.1,0.9}'::numeric[]) AS q, LATERAL (SELECT avg((residual <= 0)::int) AS share FROM echolon_residuals('quantile_' || q)) AS r;
+SELECT is(pg_temp.say('quantile_' || q, 'error'), NULL, 'not its distance from the middle: ' || q) FROM unnest('{0.1,0.9}'::text[]) AS q;
+SELECT is((SELECT count(*)::int FROM echolon_metrics('quantile_' || q) WHERE metric = 'r2' AND score < baseline - 0.5), 1, 'by r2 the mean is better: ' || q),
+	ok(pg_temp.say('quantile_' || q, 'note') IS NULL OR pg_temp.say('quantile_' || q, 'note') NOT LIKE '%worse than%', 'of which nothing is noted')
+FROM unnest('{0.1,0.9}'::text[]) AS q;
+SELECT isnt(pg_temp.say('quantile_0.5', 'error'), NULL, 'the median is one of the middle');
+
 SELECT lives_ok($$SELECT echolon_train_gb('sales', 'revenue', high_value_percentile => 0.75, exclude => '{id}', model => 'classes')$$, 'two classes');
 SELECT matches(pg_temp.say('classes', 'score'), (SELECT format('right in %s\.[0-9] %%.* saying always the same would be in %s\.[0-9] %%', trunc(100 * score), trunc(100 * baseline)) FROM echolon_metrics('classes') WHERE metric = 'accuracy'), 'how often it is right');
 SELECT matches(pg_temp.say('classes', 'classes'), (SELECT format('calls ''high'' %s %% are \(precision\); it finds %s %%', round(100 * precision), round(100 * recall)) FROM echolon_classification_report('classes') WHERE label = 'high'), 'what it says of the positive class');
