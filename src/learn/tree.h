@@ -143,6 +143,8 @@ typedef struct TreeGain
 
 typedef struct GrownTree
 {
+	void	   *block;			/* has all arrays, those of boosting aside; see grown_tree_view */
+	size_t		size;			/* of block */
 	uint32_t	nnodes;
 	LearnNode  *nodes;
 	uint16_t   *beyond;
@@ -161,6 +163,9 @@ typedef struct GrownTree
 } GrownTree;
 
 extern void grown_tree_free(const LearnEnv *env, GrownTree *tree);
+
+/* The tree whose arrays are in a block, which becomes the tree's own: the same block, or a copy of its bytes. */
+extern void grown_tree_view(void *block, GrownTree *tree);
 
 /* ---- building one, node by node (tree.c) -------------------------------- */
 
