@@ -29,6 +29,8 @@ work_methods(const LearnEnv *env, LearnWork work)
 	{
 		case WORK_FOREST:
 			return &forest_work;
+		case WORK_BOOSTING:
+			return &boost_work;
 		case WORK_PREDICT:
 			return &predict_work;
 		default:

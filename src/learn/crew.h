@@ -83,6 +83,7 @@ typedef struct WorkMethods
 } WorkMethods;
 
 extern const WorkMethods forest_work;
+extern const WorkMethods boost_work;
 extern const WorkMethods predict_work;
 
 #endif							/* ECHOLON_CREW_H */

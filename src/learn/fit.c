@@ -284,10 +284,15 @@ fit_boosting(const LearnEnv *env, const GrowMethod *method, const LearnData *dat
 			 const Bins *bins, const LearnParams *params, const LearnStart *start, LearnFit *fit)
 {
 	BoostResult boost;
-	Matrix		matrix;
+	LearnTask	task;
+	Crew		crew;
+	BoostHead  *head;
 
-	code_rows(env, env, data, train, ntrain, bins, start, &matrix, fit);
-	boost_fit(env, method, data, train, ntrain, watch, nwatch, bins, &matrix, params,
+	boost_task(env, data, ntrain, nwatch, bins, params, &task);
+	crew_open(env, &task, sizeof(BoostHead), 0, &crew);
+	head = (BoostHead *) (void *) crew.head;
+	code_rows(env, &crew.shared, data, train, ntrain, bins, start, &head->matrix, fit);
+	boost_fit(env, &crew, method, data, train, ntrain, watch, nwatch, bins, params,
 			  start ? start->model : NULL, start ? start->first : 0, &boost);
 	finish_model(env, data, bins, boost.trees, boost.rounds * boost.nscores, boost.nscores, start,
 				 &fit->model);
@@ -297,7 +302,8 @@ fit_boosting(const LearnEnv *env, const GrowMethod *method, const LearnData *dat
 	fit->curve = boost.curve;
 	fit->ncurve = boost.ncurve;
 	fit->rounds = boost.rounds;
-	matrix_free(env, &matrix);
+	matrix_free(&crew.shared, &head->matrix);
+	crew_close(&crew);
 }
 
 /* Raise where a model is not one that can be gone on from with these data and parameters. */

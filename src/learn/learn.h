@@ -99,6 +99,7 @@ typedef struct LearnTeam
 	/* The block goes. */
 	void		(*release) (void *crew);
 	void	   *arg;			/* of gather */
+	uint32_t	grain;			/* rows that are worth to be handed over; 0: some thousands */
 } LearnTeam;
 
 /* ---- input ------------------------------------------------------------ */

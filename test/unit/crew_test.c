@@ -1,0 +1,276 @@
+/*
+ * crew_test.c
+ *		Fits and predictions that several participants share are those of one, bit for bit: with threads,
+ *		and with participants that take items in any order.  Each participant has the shared memory at an address of
+ *		its own, as processes have.
+ */
+#include "tables.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "learn/forest.h"
+
+#define MOST	4				/* participants */
+
+typedef struct TestTeam
+{
+	bool		threads;		/* else one after the other, in an order of chance */
+	uint64_t	seed;
+	uint32_t	participants;	/* that are offered; 1: none */
+	/* what happened */
+	uint32_t	gathered;
+	uint32_t	phases;
+	uint32_t	items[MOST];
+} TestTeam;
+
+typedef struct TestCrew
+{
+	TestTeam   *team;
+	const LearnEnv *env;
+	LearnWork	work;
+	uint32_t	n;
+	size_t		size;
+	void	   *memory[MOST];	/* one file, mapped again for each */
+	LearnPart  *parts[MOST];
+	pthread_mutex_t lock;		/* of the leader's results */
+	/* the phase */
+	uint32_t	phase;
+	uint32_t	nitems;
+	atomic_uint next;
+} TestCrew;
+
+static void
+thread_check(void *arg)
+{
+	(void) arg;
+}
+
+/* What another participant gives is handed to the leader's part, as a process hands on what it received. */
+static void
+put_other(void *arg, uint32_t item, void *block, size_t size)
+{
+	TestCrew   *crew = arg;
+	void	   *copy = malloc(size);
+
+	memcpy(copy, block, size);
+	free(block);
+	pthread_mutex_lock(&crew->lock);
+	learn_part_put(crew->parts[0], item, copy, size);
+	pthread_mutex_unlock(&crew->lock);
+}
+
+static LearnEnv others_env;
+
+static void *
+test_gather(void *arg, const LearnTask *task, uint32_t *participants, void **memory)
+{
+	TestTeam   *team = arg;
+	TestCrew   *crew;
+	FILE	   *file;
+
+	if (team->participants < 2)
+		return NULL;
+	crew = calloc(1, sizeof(TestCrew));
+	crew->team = team;
+	crew->work = task->work;
+	crew->n = team->participants;
+	crew->size = task->shared + crew->n * task->each_shared;
+	pthread_mutex_init(&crew->lock, NULL);
+	file = tmpfile();
+	if (file == NULL || ftruncate(fileno(file), (off_t) crew->size) != 0)
+		unit_fail(NULL, "no temporary file");
+	for (uint32_t i = 0; i < crew->n; i++)
+		crew->memory[i] = mmap(NULL, crew->size, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
+	fclose(file);
+	team->gathered++;
+	*participants = crew->n;
+	*memory = crew->memory[0];
+	return crew;
+}
+
+static void
+test_start(void *arg, LearnPart *own)
+{
+	TestCrew   *crew = arg;
+
+	crew->parts[0] = own;
+	for (uint32_t i = 1; i < crew->n; i++)
+		crew->parts[i] = learn_part_begin(&others_env, crew->work, crew->memory[i], i, put_other, crew);
+}
+
+typedef struct ThreadArg
+{
+	TestCrew   *crew;
+	uint32_t	participant;
+} ThreadArg;
+
+static void *
+take_items(void *arg)
+{
+	TestCrew   *crew = ((ThreadArg *) arg)->crew;
+	uint32_t	me = ((ThreadArg *) arg)->participant;
+	uint32_t	item;
+
+	while ((item = atomic_fetch_add(&crew->next, 1)) < crew->nitems)
+	{
+		crew->team->items[me]++;
+		learn_part_item(crew->parts[me], crew->phase, item);
+	}
+	return NULL;
+}
+
+/* Items in an order of chance, each by a participant of chance. */
+static void
+run_shuffled(TestCrew *crew)
+{
+	uint32_t   *order = malloc(crew->nitems * sizeof(uint32_t));
+
+	for (uint32_t i = 0; i < crew->nitems; i++)
+	{
+		uint32_t	j = (uint32_t) hash_below(hash_random(crew->team->seed, crew->team->phases, i), i + 1);
+
+		order[i] = order[j];
+		order[j] = i;
+	}
+	for (uint32_t i = 0; i < crew->nitems; i++)
+	{
+		uint32_t	who = (uint32_t) hash_below(hash_random(crew->team->seed, ~i, crew->team->phases), crew->n);
+
+		crew->team->items[who]++;
+		learn_part_item(crew->parts[who], crew->phase, order[i]);
+	}
+	free(order);
+}
+
+static void
+test_run(void *arg, uint32_t phase, uint32_t nitems)
+{
+	TestCrew   *crew = arg;
+	pthread_t	threads[MOST];
+	ThreadArg	args[MOST];
+
+	crew->phase = phase;
+	crew->nitems = nitems;
+	crew->team->phases++;
+	if (!crew->team->threads)
+	{
+		run_shuffled(crew);
+		return;
+	}
+	atomic_store(&crew->next, 0);
+	for (uint32_t i = 0; i < crew->n; i++)
+		args[i] = (ThreadArg) {crew, i};
+	for (uint32_t i = 1; i < crew->n; i++)
+		pthread_create(&threads[i], NULL, take_items, &args[i]);
+
+	/* the leader's own results must not cross those it receives */
+	while (true)
+	{
+		uint32_t	item = atomic_fetch_add(&crew->next, 1);
+
+		if (item >= nitems)
+			break;
+		crew->team->items[0]++;
+		if (crew->work == WORK_FOREST)
+			pthread_mutex_lock(&crew->lock);
+		learn_part_item(crew->parts[0], phase, item);
+		if (crew->work == WORK_FOREST)
+			pthread_mutex_unlock(&crew->lock);
+	}
+	for (uint32_t i = 1; i < crew->n; i++)
+		pthread_join(threads[i], NULL);
+}
+
+static void
+test_finish(void *arg)
+{
+	TestCrew   *crew = arg;
+
+	for (uint32_t i = 1; i < crew->n; i++)
+		learn_part_end(crew->parts[i]);
+}
+
+static void
+test_release(void *arg)
+{
+	TestCrew   *crew = arg;
+
+	for (uint32_t i = 0; i < crew->n; i++)
+		munmap(crew->memory[i], crew->size);
+	pthread_mutex_destroy(&crew->lock);
+	free(crew);
+}
+
+/* Fit and predict with a team of each kind, and compare with a fit of one. */
+static void
+test_fits(const char *name, LearnAlgorithm algorithm, uint32_t nclasses, int cases)
+{
+	static Table t;
+	int			differ = 0;
+	TestTeam	team = {.seed = 5};
+	uint32_t	others = 0;
+
+	for (int c = 0; c < cases && differ < 3; c++)
+	{
+		LearnTeam	callbacks = {.gather = test_gather, .start = test_start, .run = test_run,
+			.finish = test_finish, .release = test_release, .arg = &team, .grain = 16};
+		LearnEnv	env = unit_env;
+		LearnParams params;
+		LearnFit	one,
+					many;
+		double	   *out[2];
+		size_t		k;
+
+		do
+			make_table(&t, (uint64_t) c * 31 + 1000 * nclasses + algorithm + t.drawn, nclasses);
+		while (t.ntrain == 0);
+		params = make_params(&t, algorithm);
+		if (t.nwatch == 0)
+			params.early_stopping_rounds = 0;
+		team.threads = c % 3 == 0;
+		team.seed++;
+		team.participants = 1 + (uint32_t) (c % MOST);
+		env.check = thread_check;
+		env.team = &callbacks;
+		learn_fit(&unit_env, &t.data, t.train, t.ntrain, t.watch, t.nwatch, &params, &one);
+		learn_fit(&env, &t.data, t.train, t.ntrain, t.watch, t.nwatch, &params, &many);
+		k = learn_noutputs(&one.model);
+		for (int i = 0; i < 2; i++)
+			out[i] = malloc(t.data.nrows * k * sizeof(double));
+		learn_predict_columns(&unit_env, &one.model, t.columns, NULL, t.data.nrows, out[0]);
+		learn_predict_columns(&env, &many.model, t.columns, NULL, t.data.nrows, out[1]);
+		if (!same_fit(&one, &many, t.ntrain) ||
+			!same(out[0], out[1], t.data.nrows * k, sizeof(double), "predictions"))
+		{
+			differ++;
+			note("%s, case %d: %zu rows, %u features, %u participants", name, c, t.ntrain, t.data.nfeatures,
+				 team.participants);
+		}
+		for (int i = 0; i < 2; i++)
+			free(out[i]);
+		fit_free(&one, t.data.nfeatures);
+		fit_free(&many, t.data.nfeatures);
+	}
+	for (int i = 1; i < MOST; i++)
+		others += team.items[i];
+	okf(differ == 0, "%s: the same with others, %d cases", name, cases);
+	okf(team.gathered > 0 && others > team.phases / 2, "%s: they took part (%u phases, %u of %u items)", name,
+		team.phases, others, others + team.items[0]);
+}
+
+int
+main(void)
+{
+	others_env = unit_env;
+	others_env.check = thread_check;
+	test_fits("forest, regression", LEARN_FOREST, 0, 150);
+	test_fits("forest, two classes", LEARN_FOREST, 2, 100);
+	test_fits("forest, five classes", LEARN_FOREST, 5, 100);
+	test_fits("boosting, regression", LEARN_BOOSTING, 0, 150);
+	test_fits("boosting, two classes", LEARN_BOOSTING, 2, 100);
+	test_fits("boosting, four classes", LEARN_BOOSTING, 4, 100);
+	return done();
+}
