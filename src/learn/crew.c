@@ -29,6 +29,8 @@ work_methods(const LearnEnv *env, LearnWork work)
 	{
 		case WORK_FOREST:
 			return &forest_work;
+		case WORK_PREPARE:
+			return &prepare_work;
 		case WORK_BOOSTING:
 			return &boost_work;
 		case WORK_PREDICT:
@@ -271,9 +273,10 @@ crew_finish(Crew *crew)
 	if (crew->finished)
 		return;
 	crew->finished = true;
-	if (crew->handle)
+	if (crew->handle && crew->own)
 		crew->env->team->finish(crew->handle);
-	learn_part_end(crew->own);
+	if (crew->own)
+		learn_part_end(crew->own);
 }
 
 void

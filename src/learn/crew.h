@@ -82,6 +82,7 @@ typedef struct WorkMethods
 	void		(*leave) (void *state);
 } WorkMethods;
 
+extern const WorkMethods prepare_work;
 extern const WorkMethods forest_work;
 extern const WorkMethods boost_work;
 extern const WorkMethods predict_work;

@@ -9,6 +9,7 @@
 #include "learn/histogram.h"
 #include "learn/loss.h"
 #include "learn/predict.h"
+#include "learn/prepare.h"
 #include "learn/scale.h"
 
 /* Bytes of a code where the largest feature has so many. */
@@ -224,10 +225,10 @@ finish_model(const LearnEnv *env, const LearnData *data, const Bins *bins, Grown
 /* The rows as codes, in memory of shared's, and what they say about each feature. */
 static void
 code_rows(const LearnEnv *env, const LearnEnv *shared, const LearnData *data, const uint32_t *train, size_t ntrain,
-		  const Bins *bins, const LearnStart *start, Matrix *matrix, LearnFit *fit)
+		  const LearnParams *params, const Bins *bins, Prepared *prepared, const LearnStart *start,
+		  Matrix *matrix, LearnFit *fit)
 {
-	matrix_make(shared, data, train, ntrain, bins,
-				rows_matrix_block(fit->model.algorithm == LEARN_BOOSTING, data->nfeatures, code_bytes(bins->max_codes)), matrix);
+	prepare_matrix(shared, data, train, ntrain, params, bins, prepared, matrix);
 	matrix_stats(env, data, train, ntrain, bins, matrix, fit->stats);
 	if (start && start->stats)
 		join_stats(env, data, train, ntrain, start->stats, fit->stats);
@@ -235,7 +236,7 @@ code_rows(const LearnEnv *env, const LearnEnv *shared, const LearnData *data, co
 
 static void
 fit_forest(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
-		   const uint32_t *train, size_t ntrain, const Bins *bins,
+		   const uint32_t *train, size_t ntrain, const Bins *bins, Prepared *prepared,
 		   const LearnParams *params, const LearnStart *start, LearnFit *fit)
 {
 	uint32_t	ntrees = params->n_estimators;
@@ -248,7 +249,7 @@ fit_forest(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
 	forest_task(data, ntrain, bins, params, wants_bags, growing_memory(data, ntrain, params), &task);
 	crew_open(env, &task, sizeof(ForestHead), ntrees, &crew);
 	head = (ForestHead *) (void *) crew.head;
-	code_rows(env, &crew.shared, data, train, ntrain, bins, start, &head->matrix, fit);
+	code_rows(env, &crew.shared, data, train, ntrain, params, bins, prepared, start, &head->matrix, fit);
 	head->params = *params;
 	head->first = start ? start->first : 0;
 	head->words = (ntrain + 63) / 64;
@@ -281,7 +282,8 @@ fit_forest(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
 static void
 fit_boosting(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
 			 const uint32_t *train, size_t ntrain, const uint32_t *watch, size_t nwatch,
-			 const Bins *bins, const LearnParams *params, const LearnStart *start, LearnFit *fit)
+			 const Bins *bins, Prepared *prepared, const LearnParams *params, const LearnStart *start,
+			 LearnFit *fit)
 {
 	BoostResult boost;
 	LearnTask	task;
@@ -291,7 +293,7 @@ fit_boosting(const LearnEnv *env, const GrowMethod *method, const LearnData *dat
 	boost_task(env, data, ntrain, nwatch, bins, params, &task);
 	crew_open(env, &task, sizeof(BoostHead), 0, &crew);
 	head = (BoostHead *) (void *) crew.head;
-	code_rows(env, &crew.shared, data, train, ntrain, bins, start, &head->matrix, fit);
+	code_rows(env, &crew.shared, data, train, ntrain, params, bins, prepared, start, &head->matrix, fit);
 	boost_fit(env, &crew, method, data, train, ntrain, watch, nwatch, bins, params,
 			  start ? start->model : NULL, start ? start->first : 0, &boost);
 	finish_model(env, data, bins, boost.trees, boost.rounds * boost.nscores, boost.nscores, start,
@@ -335,6 +337,7 @@ fit_run(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
 		const LearnParams *params, const LearnStart *start, LearnFit *fit)
 {
 	Bins		bins;
+	Prepared	prepared;
 
 	memset(fit, 0, sizeof(*fit));
 	fit->model.algorithm = params->algorithm;
@@ -344,12 +347,12 @@ fit_run(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
 		env->fail(env->arg, "there are no features");
 	if (start)
 		check_start(env, start, data, params);
-	bins_make(env, data, train, ntrain, params->max_bins, &bins);
+	prepare_bins(env, data, train, ntrain, params, &bins, &prepared);
 	fit->stats = env_alloc(env, data->nfeatures, sizeof(LearnStats));
 	if (params->algorithm == LEARN_BOOSTING)
-		fit_boosting(env, method, data, train, ntrain, watch, nwatch, &bins, params, start, fit);
+		fit_boosting(env, method, data, train, ntrain, watch, nwatch, &bins, &prepared, params, start, fit);
 	else
-		fit_forest(env, method, data, train, ntrain, &bins, params, start, fit);
+		fit_forest(env, method, data, train, ntrain, &bins, &prepared, params, start, fit);
 	bins_free(env, &bins);
 }
 

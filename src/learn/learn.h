@@ -50,7 +50,8 @@ extern void env_free(const LearnEnv *env, void *pointer);
  */
 typedef enum LearnWork
 {
-	WORK_FOREST = 1,			/* an item is a tree */
+	WORK_PREPARE = 1,			/* an item is a feature, then some rows: their bins and codes */
+	WORK_FOREST,				/* an item is a tree */
 	WORK_BOOSTING,				/* phases of rounds; an item is a block of rows or of features */
 	WORK_PREDICT				/* an item is a block of rows */
 } LearnWork;

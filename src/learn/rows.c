@@ -2,9 +2,8 @@
  * rows.c
  *		Predictions of many rows, by blocks that participants share, and out-of-bag estimates.
  *
- * Alone, a block's rows are coded just before they are predicted.  With others, the leader codes all rows into
- * memory that all see, beside the nodes of the model: raw values and thresholds stay with it.
- * A block is predicted by one participant, and sums over blocks are added in their order.
+ * A block's rows are coded just before they are predicted, from the columns, or with others from copies of the rows in
+ * memory that all see, beside those parts of the model that walking needs.  A block is predicted by one participant, and sums over blocks are added in their order.
  */
 #include <math.h>
 #include <string.h>
@@ -29,12 +28,12 @@ enum
 typedef struct PredictHead
 {
 	CrewHead	crew;
-	LearnModel	model;			/* what walking needs; with others, the rest is NULL */
+	LearnModel	model;			/* with others, what is not needed is NULL */
 	size_t		nrows;
 	size_t		block;			/* rows of one */
 	const LearnColumn *columns; /* alone: rows are coded from them */
 	const uint32_t *rows;
-	uint32_t   *codes;			/* with others: [nrows * nfeatures] */
+	double	   *x;				/* with others: [nrows * nfeatures] as for learn_predict_row */
 	double	   *out;			/* [nrows * noutputs] */
 	/* out of bag */
 	const uint64_t *bags;
@@ -52,7 +51,7 @@ typedef struct PredictPart
 {
 	const LearnEnv *env;
 	PredictHead view;			/* with pointers of this participant */
-	uint32_t   *codes;			/* scratch of a block: alone */
+	uint32_t   *codes;			/* scratch of a block */
 	LearnNode  *leaves;
 	double	   *sums;
 	uint32_t   *select;			/* out of bag: rows that are, for a tree, */
@@ -77,15 +76,14 @@ predict_join(const LearnEnv *env, CrewHead *crew, uint32_t participant, const Gr
 	m->set_first = crew_here(crew, m->set_first);
 	m->set_words = crew_here(crew, m->set_words);
 	m->leaf_table = crew_here(crew, m->leaf_table);
-	view->codes = crew_here(crew, view->codes);
+	view->x = crew_here(crew, view->x);
 	view->out = crew_here(crew, view->out);
 	view->bags = crew_here(crew, view->bags);
 	view->y = crew_here(crew, view->y);
 	view->w = crew_here(crew, view->w);
 	view->error = crew_here(crew, view->error);
 	view->weight = crew_here(crew, view->weight);
-	if (view->codes == NULL)
-		part->codes = env_alloc(env, view->block * m->nfeatures, sizeof(uint32_t));
+	part->codes = env_alloc(env, view->block * m->nfeatures, sizeof(uint32_t));
 	part->leaves = env_alloc(env, view->block, sizeof(LearnNode));
 	part->sums = env_alloc(env, view->block * predict_nsums(m), sizeof(double));
 	if (view->bags)
@@ -173,16 +171,16 @@ predict_item(void *state, LearnPart *own, uint32_t phase, uint32_t item)
 	const LearnModel *model = &view->model;
 	size_t		first = item * view->block;
 	size_t		n = view->nrows - first < view->block ? view->nrows - first : view->block;
-	const uint32_t *codes = part->codes;
 
-	if (view->codes)
-		codes = view->codes + first * model->nfeatures;
+	if (view->x)
+		for (size_t i = 0; i < n; i++)
+			predict_encode_row(model, view->x + (first + i) * model->nfeatures, part->codes + i * model->nfeatures);
 	else
 		predict_encode_columns(model, view->columns, view->rows, first, n, part->codes);
 	if (phase == PHASE_OOB)
-		predict_oob(part, item, first, n, codes);
+		predict_oob(part, item, first, n, part->codes);
 	else
-		predict_block(part->env, model, codes, n, part->leaves, part->sums,
+		predict_block(part->env, model, part->codes, n, part->leaves, part->sums,
 					  view->out + first * learn_noutputs(model));
 }
 
@@ -223,6 +221,28 @@ share(const Crew *crew, const void *array, size_t n, size_t size)
 	return copy;
 }
 
+/* Rows of columns as numbers side by side. */
+static void
+copy_rows(const LearnEnv *env, const LearnColumn *columns, uint32_t nfeatures, const uint32_t *rows, size_t nrows,
+		  double *x)
+{
+	for (uint32_t f = 0; f < nfeatures; f++)
+	{
+		const LearnColumn *column = &columns[f];
+
+		for (size_t i = 0; i < nrows; i++)
+		{
+			size_t		row = rows ? rows[i] : i;
+
+			check_rows(env, i);
+			if (column->kind == LEARN_NUMERIC)
+				x[i * nfeatures + f] = column->values[row];
+			else
+				x[i * nfeatures + f] = column->codes[row] == LEARN_MISSING ? NAN : column->codes[row];
+		}
+	}
+}
+
 static uint64_t
 model_words(const LearnModel *m)
 {
@@ -244,7 +264,7 @@ predict_open(const LearnEnv *env, const LearnModel *model, const LearnColumn *co
 		block = nrows;
 	task.items = (uint32_t) ((nrows + block - 1) / block);
 	task.cost = COST_STEP * (double) nrows * model->ntrees * (bits_for(model->nnodes / model->ntrees) + 1);
-	task.each = block * ((predict_nsums(model) + 2) * sizeof(double)) + 4096;
+	task.each = block * (model->nfeatures * sizeof(uint32_t) + (predict_nsums(model) + 2) * sizeof(double));
 	crew_part(&task.shared, model->nscores, sizeof(double));
 	crew_part(&task.shared, model->nfeatures, sizeof(LearnFeature));
 	crew_part(&task.shared, (size_t) model->ntrees + 1, sizeof(uint64_t));
@@ -253,7 +273,8 @@ predict_open(const LearnEnv *env, const LearnModel *model, const LearnColumn *co
 	crew_part(&task.shared, model->nsets + 1, sizeof(uint64_t));
 	crew_part(&task.shared, model_words(model), sizeof(uint32_t));
 	crew_part(&task.shared, model->nleaves * model->nclasses, sizeof(double));
-	crew_part(&task.shared, nrows * model->nfeatures, sizeof(uint32_t));
+	crew_part(&task.shared, model->nthresholds, sizeof(double));
+	crew_part(&task.shared, nrows * model->nfeatures, sizeof(double));
 	crew_part(&task.shared, nrows * learn_noutputs(model), sizeof(double));
 	crew_part(&task.shared, nbags, sizeof(uint64_t));
 	if (bags)
@@ -279,11 +300,11 @@ predict_open(const LearnEnv *env, const LearnModel *model, const LearnColumn *co
 		return head;
 	}
 	m = &head->model;
-	m->thresholds = NULL;
 	m->covers = NULL;
 	m->gain = NULL;
 	m->splits = NULL;
 	m->base = share(crew, model->base, model->base ? model->nscores : 0, sizeof(double));
+	m->thresholds = share(crew, model->thresholds, model->nthresholds, sizeof(double));
 	m->features = share(crew, model->features, model->nfeatures, sizeof(LearnFeature));
 	m->tree_first = share(crew, model->tree_first, (size_t) model->ntrees + 1, sizeof(uint64_t));
 	m->nodes = share(crew, model->nodes, model->nnodes, sizeof(LearnNode));
@@ -291,15 +312,10 @@ predict_open(const LearnEnv *env, const LearnModel *model, const LearnColumn *co
 	m->set_first = share(crew, model->set_first, model->nsets + 1, sizeof(uint64_t));
 	m->set_words = share(crew, model->set_words, model_words(model), sizeof(uint32_t));
 	m->leaf_table = share(crew, model->leaf_table, model->nleaves * model->nclasses, sizeof(double));
-	head->codes = env_alloc(&crew->shared, nrows * model->nfeatures, sizeof(uint32_t));
+	head->x = env_alloc(&crew->shared, nrows * model->nfeatures, sizeof(double));
 	head->out = env_alloc(&crew->shared, nrows * learn_noutputs(model), sizeof(double));
 	head->bags = share(crew, bags, nbags, sizeof(uint64_t));
-	for (size_t first = 0; first < nrows; first += block)
-	{
-		env->check(env->arg);
-		predict_encode_columns(model, columns, rows, first, nrows - first < block ? nrows - first : block,
-							   head->codes + first * model->nfeatures);
-	}
+	copy_rows(env, columns, model->nfeatures, rows, nrows, head->x);
 	return head;
 }
 

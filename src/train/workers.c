@@ -25,19 +25,17 @@
 #include "access/parallel.h"
 #include "access/xact.h"
 #include "miscadmin.h"
-#include "optimizer/optimizer.h"
 #include "pgstat.h"
 #include "port/atomics.h"
-#include "postmaster/bgworker_internals.h"
 #include "storage/condition_variable.h"
 #include "storage/dsm.h"
 #include "storage/dsm_impl.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
+#include "storage/s_lock.h"
 #include "storage/shm_mq.h"
 #include "storage/shm_toc.h"
-#include "storage/spin.h"
 #include "tcop/tcopprot.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -104,6 +102,7 @@ typedef struct Gathering
 	ParallelContext *pcxt;		/* NULL: the leader is alone */
 	WorkersShared *shared;
 	ResultQueue *queues;
+	size_t		taken;			/* of the room, until its end */
 	uint32		phases;			/* that were run */
 } Gathering;
 
@@ -215,16 +214,18 @@ block_size(const LearnTask *task, int n)
 	return size;
 }
 
-/* Is there memory for n participants within echolon.max_memory? */
-static bool
-memory_allows(const Workers *workers, const LearnTask *task, int n)
+/* What n participants take beyond what the leader alone would; SIZE_MAX where it overflows. */
+static size_t
+memory_needed(const LearnTask *task, int n)
 {
-	size_t		other = mul_size(n - 1, QUEUE_BYTES) + OTHER_BYTES + task->extra;
+	size_t		block = block_size(task, n);
 	size_t		size;
 
-	return !__builtin_mul_overflow(task->each, (size_t) n - 1, &size) &&
-		!__builtin_add_overflow(size, block_size(task, n) - task->shared, &size) &&
-		!__builtin_add_overflow(size, other, &size) && size <= workers->room;
+	if (block == SIZE_MAX || __builtin_mul_overflow(task->each + QUEUE_BYTES, (size_t) n - 1, &size) ||
+		__builtin_add_overflow(size, block - task->shared, &size) ||
+		__builtin_add_overflow(size, task->extra + OTHER_BYTES, &size))
+		return SIZE_MAX;
+	return size;
 }
 
 /*
@@ -258,7 +259,7 @@ workers_gather(void *arg, const LearnTask *task, uint32_t *participants, void **
 	Gathering  *g;
 	dsm_segment *block;
 
-	while (n > 1 && !memory_allows(workers, task, n))
+	while (n > 1 && memory_needed(task, n) > workers->room)
 		n--;
 	if (n < 2 || !shared_memory_allows(block_size(task, n) + (n - 1) * QUEUE_BYTES + OTHER_BYTES))
 		return NULL;
@@ -273,6 +274,8 @@ workers_gather(void *arg, const LearnTask *task, uint32_t *participants, void **
 	g->work = task->work;
 	g->wanted = n - 1;
 	g->block = block;
+	g->taken = memory_needed(task, n);
+	workers->room -= g->taken;
 	*participants = (uint32_t) n;
 	*memory = dsm_segment_address(block);
 	return g;
@@ -431,7 +434,7 @@ workers_finish(void *crew)
 	g->workers->processes = Max(g->workers->processes, 1 + helpers);
 	ereport(DEBUG1,
 			(errmsg_internal("%d of %d parallel workers took part in %s", helpers, g->pcxt->nworkers_launched,
-							 g->work == WORK_FOREST ? "growing trees" :
+							 g->work == WORK_PREPARE ? "preparing rows" : g->work == WORK_FOREST ? "growing trees" :
 							 g->work == WORK_BOOSTING ? "boosting" : "predicting")));
 	end_parallel(g);
 }
@@ -441,6 +444,7 @@ workers_release(void *crew)
 {
 	Gathering  *g = crew;
 
+	g->workers->room += g->taken;
 	dsm_detach(g->block);
 	if (g->queues)
 		pfree(g->queues);

@@ -261,6 +261,108 @@ test_fits(const char *name, LearnAlgorithm algorithm, uint32_t nclasses, int cas
 		team.phases, others, others + team.items[0]);
 }
 
+/* ---- more rows, so that all is done in several blocks ---------------------------------- */
+
+#define LARGE_ROWS	50000
+#define LARGE_FEATURES	4
+
+static void
+test_large(void)
+{
+	static const LearnLoss losses[] = {LOSS_LOGISTIC, LOSS_SOFTMAX, LOSS_SQUARED_ERROR, LOSS_HUBER, LOSS_POISSON};
+	LearnColumn columns[LARGE_FEATURES];
+	LearnData	data = {.nrows = LARGE_ROWS, .nfeatures = LARGE_FEATURES, .columns = columns};
+	uint32_t   *train = malloc(LARGE_ROWS * sizeof(uint32_t)),
+			   *watch = malloc(LARGE_ROWS * sizeof(uint32_t)),
+			   *codes = malloc(LARGE_ROWS * sizeof(uint32_t));
+	double	   *target = malloc(LARGE_ROWS * sizeof(double)),
+			   *weight = malloc(LARGE_ROWS * sizeof(double)),
+			   *values[LARGE_FEATURES];
+	size_t		ntrain = 0,
+				nwatch = 0;
+
+	for (int f = 0; f < LARGE_FEATURES; f++)
+	{
+		values[f] = malloc(LARGE_ROWS * sizeof(double));
+		columns[f] = (LearnColumn) {.kind = LEARN_NUMERIC, .values = values[f]};
+		for (uint32_t i = 0; i < LARGE_ROWS; i++)
+			values[f][i] = hash_unit(hash_random(3, (uint64_t) f, i)) < 0.03 ? NAN :
+				floor(hash_unit(hash_random(4, (uint64_t) f, i)) * (f < 2 ? 1e6 : 50.0));
+	}
+	columns[3] = (LearnColumn) {.kind = LEARN_CATEGORY, .codes = codes, .ncategories = 300};
+	for (uint32_t i = 0; i < LARGE_ROWS; i++)
+	{
+		codes[i] = (uint32_t) hash_below(hash_random(5, 0, i), 300);
+		weight[i] = hash_unit(hash_random(6, 0, i)) * 3.0;
+		if (i % 3 == 0)
+			watch[nwatch++] = i;
+		else
+			train[ntrain++] = i;
+	}
+	for (int c = 0; c < 7; c++)
+	{
+		TestTeam	team = {.seed = (uint64_t) c, .threads = c % 2 == 0, .participants = 3};
+		LearnTeam	callbacks = {.gather = test_gather, .start = test_start, .run = test_run,
+			.finish = test_finish, .release = test_release, .arg = &team};
+		LearnEnv	env = unit_env;
+		LearnParams params;
+		LearnFit	one,
+					many;
+		double	   *out[2];
+		size_t		k;
+		bool		good;
+
+		data.nclasses = c == 0 || c == 5 ? 2 : c == 1 || c == 6 ? 3 : 0;
+		data.weight = c % 3 == 1 ? weight : NULL;
+		for (uint32_t i = 0; i < LARGE_ROWS; i++)
+		{
+			double		x = isnan(values[0][i]) ? 0.3 : values[0][i] * 1e-6;
+			double		y = 3.0 * x + codes[i] % 7 + hash_unit(hash_random(7, 0, i)) * 3.0;
+
+			target[i] = data.nclasses > 0 ? (double) ((uint32_t) y % data.nclasses) : floor(y * 10.0);
+		}
+		data.target = target;
+		params = c < 5 ? boosting_params(&data, 4) : forest_params(&data, 5);
+		if (c < 5)
+			params.loss = losses[c];
+		else
+		{
+			params.bootstrap = true;
+			params.max_depth = 8;
+		}
+		if (c == 3)
+			params.subsample = 0.6;
+		if (c == 4)
+			params.criterion = CRITERION_FRIEDMAN_MSE;
+		env.check = thread_check;
+		env.team = &callbacks;
+		learn_fit(&unit_env, &data, train, ntrain, watch, nwatch, &params, &one);
+		learn_fit(&env, &data, train, ntrain, watch, nwatch, &params, &many);
+		k = learn_noutputs(&one.model);
+		for (int i = 0; i < 2; i++)
+			out[i] = malloc(nwatch * k * sizeof(double));
+		learn_predict_columns(&unit_env, &one.model, columns, watch, nwatch, out[0]);
+		learn_predict_columns(&env, &many.model, columns, watch, nwatch, out[1]);
+		good = same_fit(&one, &many, ntrain) && same(out[0], out[1], nwatch * k, sizeof(double), "predictions");
+		for (uint32_t f = 0; f < LARGE_FEATURES; f++)
+			good = good && same(one.stats[f].counts, many.stats[f].counts, one.stats[f].nbins, sizeof(uint64_t), "statistics");
+		okf(good && team.gathered >= 3 && team.items[1] > 0 && team.items[2] > 0,
+			"many rows, case %d: the same (%u works, %u phases, %u, %u and %u items)", c, team.gathered, team.phases,
+			team.items[0], team.items[1], team.items[2]);
+		for (int i = 0; i < 2; i++)
+			free(out[i]);
+		fit_free(&one, LARGE_FEATURES);
+		fit_free(&many, LARGE_FEATURES);
+	}
+	for (int f = 0; f < LARGE_FEATURES; f++)
+		free(values[f]);
+	free(train);
+	free(watch);
+	free(codes);
+	free(target);
+	free(weight);
+}
+
 int
 main(void)
 {
@@ -272,5 +374,6 @@ main(void)
 	test_fits("boosting, regression", LEARN_BOOSTING, 0, 150);
 	test_fits("boosting, two classes", LEARN_BOOSTING, 2, 100);
 	test_fits("boosting, four classes", LEARN_BOOSTING, 4, 100);
+	test_large();
 	return done();
 }
