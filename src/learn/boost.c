@@ -30,11 +30,6 @@
 #define CATEGORY_L2		10.0	/* of many levels in an order of choice */
 #define CATEGORY_L2_CLASSES 100.0	/* the same for classes, whose gradients are mostly noise */
 
-#define GRAIN			8192	/* rows of a node's part, where the team has no other wish */
-#define GRAIN_FEATURES	20		/* with so many features; the cells of fewer rows of more are as much work */
-#define TREE_ROOM		((size_t) 1 << 20)	/* bytes of a tree that others score rows by */
-#define COST_CELL		0.6		/* nanoseconds a row and feature on each level of a tree, */
-#define COST_ROW		30.0	/* and a row for all that is done to it in a round */
 
 typedef struct Booster
 {
@@ -54,7 +49,6 @@ typedef struct Booster
 	int			h_scale;
 	uint32_t   *rows;			/* of this round's trees */
 	uint32_t	nrows;
-	uint8_t    *in_tree;		/* subsample: is a row in this round's trees? */
 	uint32_t	leaf_capacity;
 	uint64_t   *leaf_keys;		/* [leaf_capacity] first row and node of a leaf, and scratch to sort them */
 	uint64_t   *leaf_scratch;
@@ -278,9 +272,9 @@ tree_thresholds(Booster *b, const GrownTree *tree)
 	}
 }
 
-/* Bring the scores of rows up to date that are not in the tree (skip NULL: of all). */
+/* Add what a tree says of the values of rows. */
 static void
-score_by_value(Booster *b, const GrownTree *tree, ScoredRows *scored, const uint8_t *skip)
+score_by_value(Booster *b, const GrownTree *tree, ScoredRows *scored, const uint32_t *rows)
 {
 	double	   *score = scored->score + b->head->score * scored->n;
 
@@ -288,37 +282,50 @@ score_by_value(Booster *b, const GrownTree *tree, ScoredRows *scored, const uint
 	{
 		if (i % (CHECK_ROWS / 16) == 0)
 			b->env->check(b->env->arg);
-		if (skip == NULL || !skip[i])
-			score[i] += tree_value(tree, b->thresholds, b->data->columns, scored->rows[i]);
+		score[i] += tree_value(tree, b->thresholds, b->data->columns, rows[i]);
 	}
 }
 
-/* The same for watched rows, with others where the tree is small enough to be handed over. */
-static void
-score_watched(Booster *b, const GrownTree *tree, const uint32_t *watch)
+/* Put a tree where all see it; false where it is too large. */
+static bool
+show_tree(Booster *b, const GrownTree *tree)
 {
 	BoostHead  *head = b->head;
-	ScoredRows	rows = head->watch;
 	size_t		place = (tree->size + 7) / 8 * 8;
 
 	if (crew_alone(b->crew))
 	{
 		head->tree = tree->block;
 		head->thresholds = b->thresholds;
+		return true;
 	}
-	else if (place + tree->nnodes * sizeof(double) <= head->tree_room)
+	if (place + tree->nnodes * sizeof(double) > head->tree_room)
+		return false;
+	memcpy(head->tree, tree->block, tree->size);
+	head->thresholds = (double *) (void *) ((uint8_t *) head->tree + place);
+	memcpy(head->thresholds, b->thresholds, tree->nnodes * sizeof(double));
+	return true;
+}
+
+/* Bring the scores of the training rows up to date that are not in the tree. */
+static void
+score_left_out(Booster *b, const GrownTree *tree, bool shown)
+{
+	BoostHead  *head = b->head;
+	double	   *score = head->train.score + head->score * head->train.n;
+
+	if (shown)
+		crew_run(b->crew, BOOST_LEFT_OUT, count_blocks(head->train.n, ROW_BLOCK));
+	for (size_t i = 0; i < head->train.n; i++)
 	{
-		memcpy(head->tree, tree->block, tree->size);
-		head->thresholds = (double *) (void *) ((uint8_t *) head->tree + place);
-		memcpy(head->thresholds, b->thresholds, tree->nnodes * sizeof(double));
+		if (i % (CHECK_ROWS / 16) == 0)
+			b->env->check(b->env->arg);
+		if (head->in_tree[i] == ROW_BY_VALUE || (!shown && head->in_tree[i] == ROW_LEFT_OUT))
+		{
+			score[i] += tree_value(tree, b->thresholds, b->data->columns, head->train.rows[i]);
+			head->in_tree[i] = ROW_LEFT_OUT;
+		}
 	}
-	else
-	{
-		rows.rows = watch;
-		score_by_value(b, tree, &rows, NULL);
-		return;
-	}
-	crew_run(b->crew, BOOST_WATCH, count_blocks(rows.n, ROW_BLOCK));
 }
 
 /* ---- a tree ------------------------------------------------------------------------------ */
@@ -395,12 +402,19 @@ finish_tree(Booster *b, const SplitRule *rule, const uint32_t *watch, GrownTree 
 	crew_run(b->crew, BOOST_SCORES, count_blocks(b->nrows, head->grain));
 	if (head->train.w)
 		weigh_nodes(b, leaves, tree);
-	if (head->watch.n > 0 || b->in_tree)
+	if (head->watch.n > 0 || head->in_tree)
+	{
+		bool		shown;
+
 		tree_thresholds(b, tree);
-	if (b->in_tree)
-		score_by_value(b, tree, &head->train, b->in_tree);
-	if (head->watch.n > 0)
-		score_watched(b, tree, watch);
+		shown = show_tree(b, tree);
+		if (head->in_tree)
+			score_left_out(b, tree, shown);
+		if (shown)
+			crew_run(b->crew, BOOST_WATCH, count_blocks(head->watch.n, ROW_BLOCK));
+		else
+			score_by_value(b, tree, &head->watch, watch);
+	}
 	env_free(b->env, tree->first);
 	env_free(b->env, tree->count);
 	env_free(b->env, tree->bounds);
@@ -417,7 +431,7 @@ choose_rows(Booster *b, uint32_t round)
 	if (b->params->subsample >= 1.0)
 		return;
 	b->nrows = 0;
-	memset(b->in_tree, 0, b->head->train.n);
+	memset(b->head->in_tree, 0, b->head->train.n);
 	for (uint32_t i = 0; i < b->npick; i++)
 	{
 		check_rows(b->env, i);
@@ -427,7 +441,7 @@ choose_rows(Booster *b, uint32_t round)
 	if (b->nrows == 0)
 		b->rows[b->nrows++] = b->pick[hash_below(key, b->npick)];
 	for (uint32_t i = 0; i < b->nrows; i++)
-		b->in_tree[b->rows[i]] = 1;
+		b->head->in_tree[b->rows[i]] = ROW_IN_TREE;
 }
 
 /* Mean losses of the training rows and of the watched ones, from sums of blocks. */
@@ -448,15 +462,6 @@ mean_losses(Booster *b, LearnCurvePoint *point)
 }
 
 /* ---- the fit --------------------------------------------------------------------------------- */
-
-/* Most leaves of a tree on so many rows. */
-static uint32_t
-most_leaves(const LearnParams *params, size_t nrows)
-{
-	size_t		leaves = nrows / params->min_samples_leaf + 1;
-
-	return (uint32_t) (params->max_leaf_nodes > 0 && params->max_leaf_nodes < leaves ? params->max_leaf_nodes : leaves);
-}
 
 /* What is needed where there are others: copies of what they read, and room for what they write. */
 static void
@@ -536,7 +541,7 @@ booster_init(Booster *b, const uint32_t *train, size_t ntrain, const uint32_t *w
 	head->loss.nclasses = b->data->nclasses;
 	head->nscores = loss_nscores(&head->loss);
 	head->renews = loss_renews_leaves(&head->loss);
-	head->grain = env->team && env->team->grain > 0 ? env->team->grain : GRAIN;
+	head->grain = boost_grain(env);
 	rows_take(shared, b->data, train, ntrain, head->nscores, &head->train);
 	rows_take(shared, b->data, watch, nwatch, head->nscores, &head->watch);
 	b->train_weight = loss_weight(head->train.w, ntrain);
@@ -568,7 +573,7 @@ booster_init(Booster *b, const uint32_t *train, size_t ntrain, const uint32_t *w
 	head->g_sums = env_alloc(shared, blocks, sizeof(double));
 	head->h_sums = env_alloc(shared, blocks, sizeof(double));
 	head->loss_sums = env_alloc(shared, blocks + count_blocks(nwatch, ROW_BLOCK), sizeof(double));
-	b->leaf_capacity = most_leaves(params, b->npick);
+	b->leaf_capacity = boost_most_leaves(params, b->npick);
 	b->leaf_keys = env_alloc(env, b->leaf_capacity, sizeof(uint64_t));
 	b->leaf_scratch = env_alloc(env, b->leaf_capacity, sizeof(uint64_t));
 	head->leaf_first = env_alloc(shared, (size_t) b->leaf_capacity + 1, sizeof(uint32_t));
@@ -586,9 +591,9 @@ booster_init(Booster *b, const uint32_t *train, size_t ntrain, const uint32_t *w
 		b->rows = env_alloc(env, b->npick, sizeof(uint32_t));
 	if (params->subsample < 1.0 || b->npick < ntrain)
 	{
-		b->in_tree = env_alloc0(env, ntrain, sizeof(uint8_t));
+		head->in_tree = env_alloc0(shared, ntrain, sizeof(uint8_t));
 		for (uint32_t i = 0; i < b->npick; i++)
-			b->in_tree[b->pick[i]] = 1;
+			head->in_tree[b->pick[i]] = ROW_IN_TREE;
 	}
 }
 
@@ -616,7 +621,7 @@ booster_free(Booster *b)
 	if (b->rows != b->pick)
 		env_free(env, b->rows);
 	env_free(env, b->pick);
-	env_free(env, b->in_tree);
+	env_free(shared, head->in_tree);
 	env_free(env, b->leaf_keys);
 	env_free(env, b->leaf_scratch);
 	env_free(env, b->thresholds);
@@ -727,90 +732,4 @@ boost_fit(const LearnEnv *env, Crew *crew, const GrowMethod *method, const Learn
 	result->rounds = stopping ? best_round : round;
 	for (size_t t = (size_t) result->rounds * nscores; t < (size_t) round * nscores; t++)
 		grown_tree_free(env, &result->trees[t]);
-}
-
-/* ---- sizes ------------------------------------------------------------------------------------- */
-
-void
-boost_task(const LearnEnv *env, const LearnData *data, size_t ntrain, size_t nwatch, const Bins *bins,
-		   const LearnParams *params, LearnTask *task)
-{
-	size_t		code_size = bins->max_codes > 256 ? 2 : 1;
-	size_t		nscores = params->loss == LOSS_SOFTMAX ? data->nclasses : 1;
-	size_t		grain = env->team && env->team->grain > 0 ? env->team->grain : GRAIN;
-	size_t		parts = count_blocks(ntrain, grain);
-	size_t		blocks = count_blocks(ntrain, ROW_BLOCK) + count_blocks(nwatch, ROW_BLOCK);
-	size_t		leaves = most_leaves(params, ntrain);
-	size_t		wide = parts * data->nfeatures / GRAIN_FEATURES;
-
-	memset(task, 0, sizeof(*task));
-	task->work = WORK_BOOSTING;
-	task->cost = (double) params->n_estimators * nscores * ntrain *
-		(COST_ROW + COST_CELL * data->nfeatures * (bits_for(leaves) < 16 ? bits_for(leaves) : 16));
-	task->items = (uint32_t) (wide > parts ? wide : parts);
-	task->each = grain * sizeof(uint32_t) + data->nfeatures * (sizeof(FeatureBins) + sizeof(LearnColumn)) +
-		(params->loss == LOSS_ABSOLUTE_ERROR || params->loss == LOSS_QUANTILE || params->loss == LOSS_HUBER ?
-		 ntrain * 16 : 0);
-	crew_part(&task->each_shared, bins->total_codes, sizeof(Cell));
-	crew_part(&task->each_shared, 1, sizeof(uint32_t));
-
-	/* what only others need */
-	crew_bins_size(bins, &task->extra);
-	crew_part(&task->extra, data->nfeatures, sizeof(LearnColumn));
-	for (uint32_t f = 0; f < data->nfeatures; f++)
-		crew_part(&task->extra, nwatch, sizeof(double));
-	crew_part(&task->extra, data->nfeatures, sizeof(uint32_t));
-	crew_part(&task->extra, (size_t) data->nfeatures + 1, sizeof(uint32_t));
-	crew_part(&task->extra, ntrain, sizeof(uint32_t));
-	crew_part(&task->extra, parts, sizeof(uint32_t));
-	crew_part(&task->extra, parts, sizeof(uint32_t));
-	crew_part(&task->extra, bins->max_codes, sizeof(uint8_t));
-	crew_part(&task->extra, 1, TREE_ROOM);
-
-	/* codes; target, weight and scores of training and watched rows */
-	crew_part(&task->shared, 1, task->extra);
-	crew_part(&task->shared, ntrain * code_size, data->nfeatures);
-	for (int i = 0; i < 2; i++)
-	{
-		crew_part(&task->shared, ntrain, sizeof(double));
-		crew_part(&task->shared, nwatch, sizeof(double));
-	}
-	crew_part(&task->shared, ntrain * nscores, sizeof(double));
-	crew_part(&task->shared, nwatch * nscores, sizeof(double));
-
-	/* gradient, hessian, probabilities, cells, leaf hessian, order */
-	crew_part(&task->shared, ntrain, sizeof(double));
-	crew_part(&task->shared, ntrain, sizeof(double));
-	crew_part(&task->shared, params->loss == LOSS_SOFTMAX ? ntrain * nscores : 0, sizeof(double));
-	crew_part(&task->shared, ntrain, sizeof(Cell));
-	crew_part(&task->shared, params->criterion == CRITERION_FRIEDMAN_MSE ? ntrain : 0, sizeof(int64_t));
-	crew_part(&task->shared, ntrain, sizeof(uint32_t));
-
-	/* sums of blocks, leaves */
-	for (int i = 0; i < 3; i++)
-		crew_part(&task->shared, blocks, sizeof(double));
-	crew_part(&task->shared, leaves + 1, sizeof(uint32_t));
-	crew_part(&task->shared, leaves, sizeof(double));
-	crew_part(&task->shared, leaves, sizeof(double));
-}
-
-/* Bytes that boost_fit takes beside bins, matrix and grower, at most. */
-size_t
-boost_memory(const LearnData *data, size_t ntrain, size_t nwatch, const LearnParams *params)
-{
-	size_t		nscores = params->loss == LOSS_SOFTMAX ? data->nclasses : 1;
-	size_t		bytes;
-
-	/* target, weight, gradient, hessian, cell, leaf hessian; pick, rows, order; in_tree */
-	bytes = ntrain * (8 + 8 + 8 + 8 + sizeof(Cell) + 8 + 12 + 1) + nwatch * 16;
-	bytes += (ntrain + nwatch) * 8 * nscores;
-	if (params->loss == LOSS_SOFTMAX)
-		bytes += ntrain * 8 * nscores;
-
-	/* leaves: their keys, twice, first row, value and weight; sums of blocks */
-	bytes += most_leaves(params, ntrain) * (8 + 8 + 4 + 8 + 8) + ((ntrain + nwatch) / ROW_BLOCK + 2) * 32;
-
-	/* quantiles are selected from copies */
-	bytes += ntrain * 24;
-	return bytes + params->n_estimators * (sizeof(LearnCurvePoint) + nscores * sizeof(GrownTree));
 }

@@ -1,13 +1,16 @@
 /*
  * boost_work.c
- *		The phases of boosting, as every participant does them.
+ *		The phases of boosting, as every participant does them, and what they take.
  */
 #include <string.h>
 
-#include "learn/boost_work.h"
+#include "learn/boost.h"
 #include "learn/histogram.h"
 #include "learn/predict.h"
 #include "learn/scale.h"
+
+#define COST_CELL		0.6		/* nanoseconds a row and feature on each level of a tree, */
+#define COST_ROW		30.0	/* and a row for all that is done to it in a round */
 
 typedef struct BoostPart
 {
@@ -63,6 +66,7 @@ boost_join(const LearnEnv *env, CrewHead *crew, uint32_t participant, const Grow
 	own->prob = crew_here(crew, own->prob);
 	own->cells = crew_here(crew, own->cells);
 	own->leaf_hessian = crew_here(crew, own->leaf_hessian);
+	own->in_tree = crew_here(crew, own->in_tree);
 	own->order = crew_here(crew, own->order);
 	own->moved = crew_here(crew, own->moved);
 	own->sums = crew_here(crew, own->sums);
@@ -323,6 +327,64 @@ tree_value(const GrownTree *tree, const double *thresholds, const LearnColumn *c
 	return tree->nodes[at].value;
 }
 
+/*
+ * The leaf that a training row's codes lead to; NULL where a value lies between those that met in a node, so
+ * that only the threshold can say on which side it is.
+ */
+static const LearnNode *
+leaf_by_codes(const GrownTree *tree, const BoostHead *own, size_t row)
+{
+	uint32_t	at = 0;
+
+	while (tree->beyond[at] != NODE_IS_LEAF)
+	{
+		LearnNode	node = tree->nodes[at];
+		uint32_t	feature = node.split.feature & NODE_FEATURE_MASK;
+		const FeatureBins *fb = &own->bins.features[feature];
+		uint32_t	code = matrix_code(&own->matrix, row, feature);
+		bool		left = (node.split.child & NODE_MISSING_LEFT) != 0;
+
+		if (fb->kind == LEARN_CATEGORY)
+		{
+			if (code < fb->nbins && set_has(tree->set_words + tree->set_first[node.split.rank], code))
+				left = !left;
+		}
+		else if (code < fb->nbins)
+		{
+			if (node.split.rank == BIN_NONE || (code > node.split.rank && code < tree->beyond[at]))
+				return NULL;
+			left = code <= node.split.rank;
+		}
+		at = (node.split.child & NODE_CHILD_MASK) + !left;
+	}
+	return &tree->nodes[at];
+}
+
+/* Training rows that are not in the tree get what it says of their codes. */
+static void
+score_left_out(const BoostPart *part, size_t first, size_t n)
+{
+	const BoostHead *own = &part->own;
+	double	   *score = own->train.score + part->head->score * own->train.n;
+	GrownTree	tree;
+
+	grown_tree_view(crew_here(&part->head->crew, part->head->tree), &tree);
+	for (size_t i = first; i < first + n; i++)
+	{
+		const LearnNode *leaf;
+
+		if (i % (CHECK_ROWS / 16) == 0)
+			part->env->check(part->env->arg);
+		if (own->in_tree[i] == ROW_IN_TREE)
+			continue;
+		leaf = leaf_by_codes(&tree, own, i);
+		if (leaf)
+			score[i] += leaf->value;
+		else
+			own->in_tree[i] = ROW_BY_VALUE;
+	}
+}
+
 /* Watched rows get what the tree says of their values. */
 static void
 score_watched(const BoostPart *part, size_t first, size_t n)
@@ -390,6 +452,10 @@ boost_item(void *state, LearnPart *handle, uint32_t phase, uint32_t item)
 			count = node_part(part, item, &position);
 			add_leaves(part, position, count);
 			break;
+		case BOOST_LEFT_OUT:
+			n = row_block(own->train.n, item, &first);
+			score_left_out(part, first, n);
+			break;
 		case BOOST_WATCH:
 			n = row_block(own->watch.n, item, &first);
 			score_watched(part, first, n);
@@ -416,3 +482,104 @@ const WorkMethods boost_work = {
 	.item = boost_item,
 	.leave = boost_leave
 };
+
+/* ---- sizes ------------------------------------------------------------------------------------- */
+
+uint32_t
+boost_most_leaves(const LearnParams *params, size_t nrows)
+{
+	size_t		leaves = nrows / params->min_samples_leaf + 1;
+
+	return (uint32_t) (params->max_leaf_nodes > 0 && params->max_leaf_nodes < leaves ? params->max_leaf_nodes : leaves);
+}
+
+uint32_t
+boost_grain(const LearnEnv *env)
+{
+	return env->team && env->team->grain > 0 ? env->team->grain : GRAIN;
+}
+
+void
+boost_task(const LearnEnv *env, const LearnData *data, size_t ntrain, size_t nwatch, const Bins *bins,
+		   const LearnParams *params, LearnTask *task)
+{
+	size_t		code_size = bins->max_codes > 256 ? 2 : 1;
+	size_t		nscores = params->loss == LOSS_SOFTMAX ? data->nclasses : 1;
+	size_t		grain = boost_grain(env);
+	size_t		parts = count_blocks(ntrain, grain);
+	size_t		blocks = count_blocks(ntrain, ROW_BLOCK) + count_blocks(nwatch, ROW_BLOCK);
+	size_t		leaves = boost_most_leaves(params, ntrain);
+	size_t		wide = parts * data->nfeatures / GRAIN_FEATURES;
+
+	memset(task, 0, sizeof(*task));
+	task->work = WORK_BOOSTING;
+	task->cost = (double) params->n_estimators * nscores * ntrain *
+		(COST_ROW + COST_CELL * data->nfeatures * (bits_for(leaves) < 16 ? bits_for(leaves) : 16));
+	task->items = (uint32_t) (wide > parts ? wide : parts);
+	task->each = grain * sizeof(uint32_t) + data->nfeatures * (sizeof(FeatureBins) + sizeof(LearnColumn)) +
+		(params->loss == LOSS_ABSOLUTE_ERROR || params->loss == LOSS_QUANTILE || params->loss == LOSS_HUBER ?
+		 ntrain * 16 : 0);
+	crew_part(&task->each_shared, bins->total_codes, sizeof(Cell));
+	crew_part(&task->each_shared, 1, sizeof(uint32_t));
+
+	/* what only others need */
+	crew_bins_size(bins, &task->extra);
+	crew_part(&task->extra, data->nfeatures, sizeof(LearnColumn));
+	for (uint32_t f = 0; f < data->nfeatures; f++)
+		crew_part(&task->extra, nwatch, sizeof(double));
+	crew_part(&task->extra, data->nfeatures, sizeof(uint32_t));
+	crew_part(&task->extra, (size_t) data->nfeatures + 1, sizeof(uint32_t));
+	crew_part(&task->extra, ntrain, sizeof(uint32_t));
+	crew_part(&task->extra, parts, sizeof(uint32_t));
+	crew_part(&task->extra, parts, sizeof(uint32_t));
+	crew_part(&task->extra, bins->max_codes, sizeof(uint8_t));
+	crew_part(&task->extra, 1, TREE_ROOM);
+
+	/* codes; target, weight and scores of training and watched rows */
+	crew_part(&task->shared, 1, task->extra);
+	crew_part(&task->shared, ntrain * code_size, data->nfeatures);
+	for (int i = 0; i < 2; i++)
+	{
+		crew_part(&task->shared, ntrain, sizeof(double));
+		crew_part(&task->shared, nwatch, sizeof(double));
+	}
+	crew_part(&task->shared, ntrain * nscores, sizeof(double));
+	crew_part(&task->shared, nwatch * nscores, sizeof(double));
+
+	/* gradient, hessian, probabilities, cells, leaf hessian, order, who is in a tree */
+	crew_part(&task->shared, ntrain, sizeof(double));
+	crew_part(&task->shared, ntrain, sizeof(double));
+	crew_part(&task->shared, params->loss == LOSS_SOFTMAX ? ntrain * nscores : 0, sizeof(double));
+	crew_part(&task->shared, ntrain, sizeof(Cell));
+	crew_part(&task->shared, params->criterion == CRITERION_FRIEDMAN_MSE ? ntrain : 0, sizeof(int64_t));
+	crew_part(&task->shared, ntrain, sizeof(uint32_t));
+	crew_part(&task->shared, ntrain, sizeof(uint8_t));
+
+	/* sums of blocks, leaves */
+	for (int i = 0; i < 3; i++)
+		crew_part(&task->shared, blocks, sizeof(double));
+	crew_part(&task->shared, leaves + 1, sizeof(uint32_t));
+	crew_part(&task->shared, leaves, sizeof(double));
+	crew_part(&task->shared, leaves, sizeof(double));
+}
+
+/* Bytes that boost_fit takes beside bins, matrix and grower, at most. */
+size_t
+boost_memory(const LearnData *data, size_t ntrain, size_t nwatch, const LearnParams *params)
+{
+	size_t		nscores = params->loss == LOSS_SOFTMAX ? data->nclasses : 1;
+	size_t		bytes;
+
+	/* target, weight, gradient, hessian, cell, leaf hessian; pick, rows, order; in_tree */
+	bytes = ntrain * (8 + 8 + 8 + 8 + sizeof(Cell) + 8 + 12 + 1) + nwatch * 16;
+	bytes += (ntrain + nwatch) * 8 * nscores;
+	if (params->loss == LOSS_SOFTMAX)
+		bytes += ntrain * 8 * nscores;
+
+	/* leaves: their keys, twice, first row, value and weight; sums of blocks */
+	bytes += boost_most_leaves(params, ntrain) * (8 + 8 + 4 + 8 + 8) + ((ntrain + nwatch) / ROW_BLOCK + 2) * 32;
+
+	/* quantiles are selected from copies */
+	bytes += ntrain * 24;
+	return bytes + params->n_estimators * (sizeof(LearnCurvePoint) + nscores * sizeof(GrownTree));
+}

@@ -12,7 +12,10 @@
 #include "learn/crew.h"
 #include "learn/loss.h"
 
-#define ROW_BLOCK	16384		/* rows of an item; sums of floats depend on it */
+#define GRAIN			8192	/* rows of a node's part, where the team has no other wish */
+#define GRAIN_FEATURES	20		/* with so many features; the cells of fewer rows of more are as much work */
+#define TREE_ROOM		((size_t) 1 << 20)	/* bytes of a tree that others score rows by */
+#define ROW_BLOCK		16384		/* rows of an item; sums of floats depend on it */
 
 typedef enum BoostPhase
 {
@@ -23,9 +26,15 @@ typedef enum BoostPhase
 	BOOST_PLACE,				/* from there to their places in order */
 	BOOST_LEAVES,				/* the value and the weight of a leaf */
 	BOOST_SCORES,				/* a part of the rows in the tree: their leaves are added */
+	BOOST_LEFT_OUT,				/* a block of training rows: those that are not in the tree, through it */
 	BOOST_WATCH,				/* a block of watched rows through the tree */
 	BOOST_LOSS					/* of a block of training rows, then of watched ones */
 } BoostPhase;
+
+/* Where a training row is. */
+#define ROW_LEFT_OUT	0
+#define ROW_IN_TREE		1
+#define ROW_BY_VALUE	2		/* left out, and its codes do not say where it goes */
 
 /* Rows and their scores. */
 typedef struct ScoredRows
@@ -65,6 +74,7 @@ typedef struct BoostHead
 	double	   *prob;			/* softmax */
 	Cell	   *cells;
 	int64_t    *leaf_hessian;	/* friedman_mse with a hessian: scaled as cells would be; else NULL */
+	uint8_t    *in_tree;		/* [train.n] ROW_ constants; NULL: all are in it */
 	uint32_t   *order;			/* rows of the tree, a node's side by side */
 	uint32_t   *moved;			/* with others: as long */
 	Cell	   *sums;			/* with others: [participants * total_codes] */
@@ -98,6 +108,10 @@ typedef struct BoostHead
 	double	   *thresholds;		/* of its nodes */
 	size_t		tree_room;		/* with others: bytes at tree */
 } BoostHead;
+
+/* Most leaves of a tree on so many rows, and rows of a node's part. */
+extern uint32_t boost_most_leaves(const LearnParams *params, size_t nrows);
+extern uint32_t boost_grain(const LearnEnv *env);
 
 /* The value that a row of columns gets from a grown tree. */
 extern double tree_value(const GrownTree *tree, const double *thresholds, const LearnColumn *columns, size_t row);

@@ -8,8 +8,8 @@
  *
  * A phase is a number of items.  Participants take them one by one from a ticket, a word that has the phase's number and how
  * many items nobody has taken: a worker that looks at it late takes an item of the phase that is on, or none.
- * (Not a Barrier: nobody has to arrive, so nobody is waited for but those who are at an item.)  Who waits turns a few
- * microseconds first, since the phases of boosting are about as short as a wake-up.
+ * (Not a Barrier: nobody has to arrive, so nobody is waited for but those who are at an item.)  Who waits looks for a
+ * moment before it sleeps, since the phases of boosting are about as short as a wake-up.
  *
  * Grown trees come back through a queue a worker, in pieces, and the leader takes them out whenever it checks for a cancel. So
  * shared memory is known in size before anything begins, and /dev/shm cannot run out midway.
@@ -49,7 +49,7 @@
 #define QUEUE_BYTES		((Size) 1024 * 1024)	/* of one worker */
 #define PIECE_BYTES		((Size) 128 * 1024)	/* of a result, in one message */
 #define OTHER_BYTES		((Size) 1024 * 1024)	/* what PostgreSQL itself shares with workers, at most about */
-#define SPINS			2000	/* looks before one sleeps: some ten microseconds */
+#define SPINS			2000	/* looks before one sleeps: a tenth of a millisecond at most */
 
 #define KEY_SHARED		UINT64CONST(0xA000000000000001)
 #define KEY_QUEUES		UINT64CONST(0xA000000000000002)
@@ -113,6 +113,7 @@ struct Workers
 	int			most;			/* participants that are wanted, at most; 0: as many as pay */
 	size_t		room;			/* bytes that may be taken beyond what the leader alone needs */
 	int			processes;		/* the most that ever took part, the leader included */
+	bool		told;			/* that shared memory is short */
 	Gathering  *active;			/* that has workers */
 };
 
@@ -233,7 +234,7 @@ memory_needed(const LearnTask *task, int n)
  * whole training, so it is looked at first.
  */
 static bool
-shared_memory_allows(size_t size)
+shared_memory_allows(Workers *workers, size_t size)
 {
 	struct statvfs fs;
 	uint64		available;
@@ -243,8 +244,11 @@ shared_memory_allows(size_t size)
 	available = (uint64) fs.f_bavail * fs.f_frsize;
 	if (available >= size)
 		return true;
+	if (workers->told)
+		return false;
+	workers->told = true;
 	ereport(NOTICE,
-			(errmsg("the training goes on without parallel workers"),
+			(errmsg("the training goes on without parallel workers where shared memory is short"),
 			 errdetail("They need %zu MB of shared memory, and /dev/shm has %zu MB left.",
 					   (size >> 20) + 1, (size_t) (available >> 20)),
 			 errhint("Make /dev/shm larger (of a container by --shm-size), or set dynamic_shared_memory_type to 'mmap'.")));
@@ -261,7 +265,7 @@ workers_gather(void *arg, const LearnTask *task, uint32_t *participants, void **
 
 	while (n > 1 && memory_needed(task, n) > workers->room)
 		n--;
-	if (n < 2 || !shared_memory_allows(block_size(task, n) + (n - 1) * QUEUE_BYTES + OTHER_BYTES))
+	if (n < 2 || !shared_memory_allows(workers, block_size(task, n) + (n - 1) * QUEUE_BYTES + OTHER_BYTES))
 		return NULL;
 	block = dsm_create(block_size(task, n), DSM_CREATE_NULL_IF_MAXSEGMENTS);
 	if (block == NULL)
