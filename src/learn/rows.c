@@ -263,7 +263,8 @@ predict_open(const LearnEnv *env, const LearnModel *model, const LearnColumn *co
 	if (block > nrows)
 		block = nrows;
 	task.items = (uint32_t) ((nrows + block - 1) / block);
-	task.cost = COST_STEP * (double) nrows * model->ntrees * (bits_for(model->nnodes / model->ntrees) + 1);
+	if (model->ntrees > 0)
+		task.cost = COST_STEP * (double) nrows * model->ntrees * (bits_for(model->nnodes / model->ntrees) + 1);
 	task.each = block * (model->nfeatures * sizeof(uint32_t) + (predict_nsums(model) + 2) * sizeof(double));
 	crew_part(&task.shared, model->nscores, sizeof(double));
 	crew_part(&task.shared, model->nfeatures, sizeof(LearnFeature));
