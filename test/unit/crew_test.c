@@ -6,6 +6,7 @@
  */
 #include "tables.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -24,7 +25,18 @@ typedef struct TestTeam
 	uint32_t	gathered;
 	uint32_t	phases;
 	uint32_t	items[MOST];
+	uint32_t	too_large;		/* participants that took more memory than the task said */
 } TestTeam;
+
+#define PART_BYTES	4096		/* what a participant takes for itself */
+
+/* A participant's memory, which is counted. */
+typedef struct TestMemory
+{
+	size_t		used;
+	size_t		most;
+	struct TestCrew *crew;
+} TestMemory;
 
 typedef struct TestCrew
 {
@@ -35,6 +47,9 @@ typedef struct TestCrew
 	size_t		size;
 	void	   *memory[MOST];	/* one file, mapped again for each */
 	LearnPart  *parts[MOST];
+	LearnEnv	envs[MOST];
+	TestMemory	used[MOST];
+	size_t		each;
 	pthread_mutex_t lock;		/* of the leader's results */
 	/* the phase */
 	uint32_t	phase;
@@ -48,21 +63,40 @@ thread_check(void *arg)
 	(void) arg;
 }
 
+static void *
+counted_alloc(void *arg, size_t size)
+{
+	TestMemory *memory = arg;
+	void	   *pointer = unit_alloc(NULL, size);
+
+	memory->used += malloc_usable_size(pointer);
+	if (memory->used > memory->most)
+		memory->most = memory->used;
+	return pointer;
+}
+
+static void
+counted_release(void *arg, void *pointer)
+{
+	if (pointer)
+		((TestMemory *) arg)->used -= malloc_usable_size(pointer);
+	free(pointer);
+}
+
 /* What another participant gives is handed to the leader's part, as a process hands on what it received. */
 static void
 put_other(void *arg, uint32_t item, void *block, size_t size)
 {
-	TestCrew   *crew = arg;
+	TestMemory *memory = arg;
+	TestCrew   *crew = memory->crew;
 	void	   *copy = malloc(size);
 
 	memcpy(copy, block, size);
-	free(block);
+	counted_release(memory, block);
 	pthread_mutex_lock(&crew->lock);
 	learn_part_put(crew->parts[0], item, copy, size);
 	pthread_mutex_unlock(&crew->lock);
 }
-
-static LearnEnv others_env;
 
 static void *
 test_gather(void *arg, const LearnTask *task, uint32_t *participants, void **memory)
@@ -77,6 +111,7 @@ test_gather(void *arg, const LearnTask *task, uint32_t *participants, void **mem
 	crew->team = team;
 	crew->work = task->work;
 	crew->n = team->participants;
+	crew->each = task->each;
 	crew->size = task->shared + crew->n * task->each_shared;
 	pthread_mutex_init(&crew->lock, NULL);
 	file = tmpfile();
@@ -98,7 +133,15 @@ test_start(void *arg, LearnPart *own)
 
 	crew->parts[0] = own;
 	for (uint32_t i = 1; i < crew->n; i++)
-		crew->parts[i] = learn_part_begin(&others_env, crew->work, crew->memory[i], i, put_other, crew);
+	{
+		crew->used[i].crew = crew;
+		crew->envs[i] = unit_env;
+		crew->envs[i].alloc = counted_alloc;
+		crew->envs[i].release = counted_release;
+		crew->envs[i].check = thread_check;
+		crew->envs[i].arg = &crew->used[i];
+		crew->parts[i] = learn_part_begin(&crew->envs[i], crew->work, crew->memory[i], i, put_other, &crew->used[i]);
+	}
 }
 
 typedef struct ThreadArg
@@ -190,7 +233,15 @@ test_finish(void *arg)
 	TestCrew   *crew = arg;
 
 	for (uint32_t i = 1; i < crew->n; i++)
+	{
 		learn_part_end(crew->parts[i]);
+		if (crew->used[i].most > crew->each + PART_BYTES || crew->used[i].used != 0)
+		{
+			note("work %d: a participant took %zu bytes, of %zu, and left %zu", (int) crew->work, crew->used[i].most,
+				 crew->each, crew->used[i].used);
+			crew->team->too_large++;
+		}
+	}
 }
 
 static void
@@ -257,6 +308,7 @@ test_fits(const char *name, LearnAlgorithm algorithm, uint32_t nclasses, int cas
 	for (int i = 1; i < MOST; i++)
 		others += team.items[i];
 	okf(differ == 0, "%s: the same with others, %d cases", name, cases);
+	okf(team.too_large == 0, "%s: nobody takes more memory than was said, or leaves some", name);
 	okf(team.gathered > 0 && others > team.phases / 2, "%s: they took part (%u phases, %u of %u items)", name,
 		team.phases, others, others + team.items[0]);
 }
@@ -346,7 +398,7 @@ test_large(void)
 		good = same_fit(&one, &many, ntrain) && same(out[0], out[1], nwatch * k, sizeof(double), "predictions");
 		for (uint32_t f = 0; f < LARGE_FEATURES; f++)
 			good = good && same(one.stats[f].counts, many.stats[f].counts, one.stats[f].nbins, sizeof(uint64_t), "statistics");
-		okf(good && team.gathered >= 3 && team.items[1] > 0 && team.items[2] > 0,
+		okf(good && team.too_large == 0 && team.gathered >= 3 && team.items[1] > 0 && team.items[2] > 0,
 			"many rows, case %d: the same (%u works, %u phases, %u, %u and %u items)", c, team.gathered, team.phases,
 			team.items[0], team.items[1], team.items[2]);
 		for (int i = 0; i < 2; i++)
@@ -366,8 +418,6 @@ test_large(void)
 int
 main(void)
 {
-	others_env = unit_env;
-	others_env.check = thread_check;
 	test_fits("forest, regression", LEARN_FOREST, 0, 150);
 	test_fits("forest, two classes", LEARN_FOREST, 2, 100);
 	test_fits("forest, five classes", LEARN_FOREST, 5, 100);
