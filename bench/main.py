@@ -7,7 +7,7 @@ import sys
 import harness
 import report
 
-MODULES = ["rolling", "load", "training", "predicting"]
+MODULES = ["rolling", "load", "training", "predicting", "workers"]
 HERE = pathlib.Path(__file__).resolve().parent
 
 

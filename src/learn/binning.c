@@ -91,13 +91,8 @@ run_length(const LearnEnv *env, const uint32_t *counts, size_t n, size_t mass, s
 	return high;
 }
 
-typedef struct BinScratch
-{
-	uint64_t   *keys;
-	uint64_t   *other;
-	uint32_t   *counts;
-	uint32_t   *last;
-} BinScratch;
+/* A row of the training rows; train NULL: they are all rows. */
+#define train_row(train, i)	((train) ? (train)[i] : (i))
 
 /* Finite values of rows beyond the sample widen the bins they fall into. */
 static void
@@ -109,7 +104,7 @@ widen_bins(const LearnEnv *env, FeatureBins *fb, uint32_t first, uint32_t nfinit
 
 	for (size_t i = 0; i < ntrain; i++)
 	{
-		double		v = values[train[i]] + 0.0;
+		double		v = values[train_row(train, i)] + 0.0;
 		uint32_t	b;
 
 		if (i % CHECK_ROWS == 0)
@@ -124,8 +119,27 @@ widen_bins(const LearnEnv *env, FeatureBins *fb, uint32_t first, uint32_t nfinit
 	}
 }
 
-/* Bins of one numeric feature. */
-static void
+void
+bins_scratch_init(const LearnEnv *env, size_t ntrain, BinScratch *scratch)
+{
+	size_t		sample = ntrain < BIN_SAMPLE ? ntrain : BIN_SAMPLE;
+
+	scratch->keys = env_alloc(env, sample, sizeof(uint64_t));
+	scratch->other = env_alloc(env, sample, sizeof(uint64_t));
+	scratch->counts = env_alloc(env, sample, sizeof(uint32_t));
+	scratch->last = env_alloc(env, sample, sizeof(uint32_t));
+}
+
+void
+bins_scratch_free(const LearnEnv *env, BinScratch *scratch)
+{
+	env_free(env, scratch->last);
+	env_free(env, scratch->counts);
+	env_free(env, scratch->other);
+	env_free(env, scratch->keys);
+}
+
+void
 numeric_bins(const LearnEnv *env, const double *values, const uint32_t *train, size_t ntrain,
 			 uint32_t max_bins, BinScratch *scratch, FeatureBins *fb)
 {
@@ -142,7 +156,7 @@ numeric_bins(const LearnEnv *env, const double *values, const uint32_t *train, s
 
 	for (size_t i = 0; i < ntrain; i++)
 	{
-		double		v = values[train[i]] + 0.0;
+		double		v = values[train_row(train, i)] + 0.0;
 
 		if (i % CHECK_ROWS == 0)
 			env->check(env->arg);
@@ -201,43 +215,51 @@ numeric_bins(const LearnEnv *env, const double *values, const uint32_t *train, s
 		widen_bins(env, fb, first, (uint32_t) nfinite, values, train, ntrain);
 }
 
+void
+bins_begin(const LearnEnv *env, const LearnData *data, Bins *bins)
+{
+	bins->nfeatures = data->nfeatures;
+	bins->features = env_alloc0(env, data->nfeatures, sizeof(FeatureBins));
+	for (uint32_t f = 0; f < data->nfeatures; f++)
+	{
+		FeatureBins *fb = &bins->features[f];
+
+		fb->kind = data->columns[f].kind;
+		if (fb->kind == LEARN_NUMERIC)
+			fb->monotone = data->columns[f].monotone;
+		else
+			fb->nbins = data->columns[f].ncategories;
+	}
+}
+
+void
+bins_end(Bins *bins)
+{
+	bins->max_codes = 1;
+	bins->total_codes = 0;
+	for (uint32_t f = 0; f < bins->nfeatures; f++)
+	{
+		uint32_t	ncodes = feature_ncodes(&bins->features[f]);
+
+		bins->max_codes = ncodes > bins->max_codes ? ncodes : bins->max_codes;
+		bins->total_codes += ncodes;
+	}
+}
+
 /* Bins of every feature, from the rows train[0 .. ntrain) alone. */
 void
 bins_make(const LearnEnv *env, const LearnData *data, const uint32_t *train, size_t ntrain,
 		  uint32_t max_bins, Bins *bins)
 {
-	size_t		sample = ntrain < BIN_SAMPLE ? ntrain : BIN_SAMPLE;
 	BinScratch	scratch;
 
-	scratch.keys = env_alloc(env, sample, sizeof(uint64_t));
-	scratch.other = env_alloc(env, sample, sizeof(uint64_t));
-	scratch.counts = env_alloc(env, sample, sizeof(uint32_t));
-	scratch.last = env_alloc(env, sample, sizeof(uint32_t));
-	bins->nfeatures = data->nfeatures;
-	bins->max_codes = 1;
-	bins->total_codes = 0;
-	bins->features = env_alloc0(env, data->nfeatures, sizeof(FeatureBins));
+	bins_scratch_init(env, ntrain, &scratch);
+	bins_begin(env, data, bins);
 	for (uint32_t f = 0; f < data->nfeatures; f++)
-	{
-		const LearnColumn *column = &data->columns[f];
-		FeatureBins *fb = &bins->features[f];
-
-		fb->kind = column->kind;
-		if (column->kind == LEARN_NUMERIC)
-		{
-			fb->monotone = column->monotone;
-			numeric_bins(env, column->values, train, ntrain, max_bins, &scratch, fb);
-		}
-		else
-			fb->nbins = column->ncategories;
-		if (feature_ncodes(fb) > bins->max_codes)
-			bins->max_codes = feature_ncodes(fb);
-		bins->total_codes += feature_ncodes(fb);
-	}
-	env_free(env, scratch.last);
-	env_free(env, scratch.counts);
-	env_free(env, scratch.other);
-	env_free(env, scratch.keys);
+		if (data->columns[f].kind == LEARN_NUMERIC)
+			numeric_bins(env, data->columns[f].values, train, ntrain, max_bins, &scratch, &bins->features[f]);
+	bins_end(bins);
+	bins_scratch_free(env, &scratch);
 }
 
 void

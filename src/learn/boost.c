@@ -11,13 +11,16 @@
  * first that a step overshoots by orders of magnitude: hence a smallest hessian of a child
  * (1, as XGBoost's min_child_weight: log loss falls by 5 to 18 % on small tables), one of a leaf,
  * and a largest step (as the z_max of LogitBoost; Friedman, Hastie, Tibshirani 2000).
+ *
+ * This file is the leader's part; what is done to rows, by all who take part, is in boost_work.c.
  */
 #include <string.h>
 
 #include "learn/boost.h"
-#include "learn/loss.h"
+#include "learn/histogram.h"
 #include "learn/predict.h"
 #include "learn/scale.h"
+#include "learn/sort.h"
 #include "learn/split.h"
 #include "learn/sum.h"
 
@@ -27,46 +30,31 @@
 #define CATEGORY_L2		10.0	/* of many levels in an order of choice */
 #define CATEGORY_L2_CLASSES 100.0	/* the same for classes, whose gradients are mostly noise */
 
-/* Rows that are not in the trees' sums are scored by value. */
-typedef struct ScoredRows
-{
-	size_t		n;
-	const uint32_t *rows;		/* of the data */
-	double	   *y;
-	double	   *w;				/* NULL: all 1 */
-	double	   *score;			/* [nscores * n] */
-} ScoredRows;
 
 typedef struct Booster
 {
 	const LearnEnv *env;
+	Crew	   *crew;
+	BoostHead  *head;
 	const LearnData *data;
 	const LearnParams *params;
 	const Bins *bins;
-	Loss		loss;
-	uint32_t	nscores;
-	ScoredRows	train,
-				watch;
 	uint32_t   *pick;			/* training rows that have weight */
 	uint32_t	npick;
 	double		mean_weight;
-	bool		newton;			/* cells hold hessians; else weights, and leaf_hessian has the former */
-	bool		fixed_scale;	/* |gradient| <= 1, hessian <= 1/4 */
-	uint32_t	cshift;
-	double	   *gradient;
-	double	   *hessian;
-	double	   *prob;
-	Cell	   *cells;
-	int64_t    *leaf_hessian;	/* friedman_mse with a hessian: scaled as cells would be */
-	int			leaf_hessian_scale;
-	int			g_scale;		/* powers of two of the cells of this tree */
+	double		train_weight,	/* of all rows */
+				watch_weight;
+	int			leaf_hessian_scale; /* powers of two of leaf_hessian, */
+	int			g_scale;		/* and of the cells of this tree */
 	int			h_scale;
 	uint32_t   *rows;			/* of this round's trees */
 	uint32_t	nrows;
-	uint8_t    *in_tree;		/* subsample: is a row in this round's trees? */
-	uint32_t   *order;
+	uint32_t	leaf_capacity;
+	uint64_t   *leaf_keys;		/* [leaf_capacity] first row and node of a leaf, and scratch to sort them */
+	uint64_t   *leaf_scratch;
 	double	   *thresholds;		/* by node of the tree at hand */
 	uint32_t	threshold_capacity;
+	GrowHelp	help;
 } Booster;
 
 /* ---- preparation -------------------------------------------------------------- */
@@ -117,61 +105,46 @@ scale_for(double sum, int bits)
 	return clamp_scale(bits - exponent_above(sum < DBL_MAX ? sum : DBL_MAX));
 }
 
-/* Choose the scales of this tree, and make the cells of all rows. */
+/* Choose the scales of this tree from the sums of absolute gradients and of hessians. */
 static void
-make_cells(Booster *b)
+choose_scales(Booster *b, double g_sum, double h_sum)
 {
-	size_t		n = b->train.n;
-	const double *w = b->train.w;
-	const double *gradient = b->gradient;
-	const double *hessian = b->hessian;
-	int			h_bits = 62 - (int) b->cshift;
-	double		g_sum = 0.0,
-				h_sum = 0.0,
-				weights = b->mean_weight * b->npick,
-				g_factor,
-				h_factor;
+	BoostHead  *head = b->head;
+	int			h_bits = 62 - (int) head->cshift;
 
-	if (b->fixed_scale)
-	{
-		g_sum = weights;
-		h_sum = weights / 4.0;
-	}
-	else
-		for (size_t i = 0; i < n; i++)
-		{
-			check_rows(b->env, i);
-			g_sum += fabs(gradient[i]) * (w ? w[i] : 1.0);
-			h_sum += hessian[i] * (w ? w[i] : 1.0);
-		}
 	b->leaf_hessian_scale = scale_for(h_sum, h_bits);
 	b->g_scale = scale_for(g_sum, SUM_BITS);
-	b->h_scale = b->newton ? b->leaf_hessian_scale : scale_for(weights, h_bits);
-	g_factor = ldexp(1.0, b->g_scale);
-	h_factor = ldexp(1.0, b->h_scale);
-	for (size_t first = 0; first < n; first += CHECK_ROWS)
-	{
-		size_t		end = n - first < CHECK_ROWS ? n : first + CHECK_ROWS;
+	b->h_scale = head->newton ? b->leaf_hessian_scale : scale_for(b->mean_weight * b->npick, h_bits);
+	head->g_factor = ldexp(1.0, b->g_scale);
+	head->h_factor = ldexp(1.0, b->h_scale);
+	head->leaf_h_factor = ldexp(1.0, b->leaf_hessian_scale);
+}
 
-		b->env->check(b->env->arg);
-		for (size_t i = first; i < end; i++)
-		{
-			double		weight = w ? w[i] : 1.0;
+/* Gradients and hessians of score k, and the cells of all rows. */
+static void
+make_cells(Booster *b, uint32_t k)
+{
+	BoostHead  *head = b->head;
+	uint32_t	blocks = count_blocks(head->train.n, ROW_BLOCK);
+	double		weights = b->mean_weight * b->npick;
+	double		g_sum = 0.0,
+				h_sum = 0.0;
 
-			b->cells[i].g = round_integer(gradient[i] * weight * g_factor);
-			b->cells[i].hc = (uint64_t) round_integer((b->newton ? hessian[i] * weight : weight) * h_factor)
-				<< b->cshift | 1;
-		}
-	}
-	if (b->leaf_hessian)
+	head->score = k;
+	if (k == 0)
+		loss_begin(b->env, &head->loss, head->train.y, head->train.w, head->train.n, head->train.score);
+	if (head->fixed_scale)
+		choose_scales(b, weights, weights / 4.0);
+	crew_run(b->crew, BOOST_GRADIENTS, blocks);
+	if (head->fixed_scale)
+		return;
+	for (uint32_t i = 0; i < blocks; i++)
 	{
-		h_factor = ldexp(1.0, b->leaf_hessian_scale);
-		for (size_t i = 0; i < n; i++)
-		{
-			check_rows(b->env, i);
-			b->leaf_hessian[i] = round_integer(hessian[i] * (w ? w[i] : 1.0) * h_factor);
-		}
+		g_sum += head->g_sums[i];
+		h_sum += head->h_sums[i];
 	}
+	choose_scales(b, g_sum, h_sum);
+	crew_run(b->crew, BOOST_CELLS, blocks);
 }
 
 /* The rule of this tree, in the units of its cells. */
@@ -180,15 +153,15 @@ make_rule(const Booster *b, SplitRule *rule)
 {
 	const LearnParams *params = b->params;
 	double		unit = ldexp(b->mean_weight, b->h_scale);
-	bool		classes = b->fixed_scale;
-	double		limit = loss_leaf_limit(&b->loss);
+	bool		classes = b->head->fixed_scale;
+	double		limit = loss_leaf_limit(&b->head->loss);
 	double		least = classes ? MIN_CHILD_HESSIAN : MIN_HESSIAN;
 
 	memset(rule, 0, sizeof(*rule));
 	rule->random = params->split_rule == SPLIT_RANDOM;
 	for (uint32_t f = 0; f < b->bins->nfeatures; f++)
 		rule->monotone = rule->monotone || b->bins->features[f].monotone != 0;
-	rule->cshift = b->cshift;
+	rule->cshift = b->head->cshift;
 	rule->min_samples_leaf = params->min_samples_leaf;
 	rule->min_samples_split = params->min_samples_split;
 	rule->max_depth = params->max_depth > 0 && params->max_depth < MAX_TREE_DEPTH ?
@@ -196,7 +169,7 @@ make_rule(const Booster *b, SplitRule *rule)
 	rule->max_leaf_nodes = params->max_leaf_nodes;
 	rule->max_features = params->max_features;
 	rule->min_h = 1;
-	if (b->newton && !loss_constant_hessian(&b->loss) && least * unit > 1.0)
+	if (b->head->newton && !loss_constant_hessian(&b->head->loss) && least * unit > 1.0)
 		rule->min_h = (uint64_t) (least * unit);
 	rule->value_min_h = MIN_HESSIAN * unit > 1.0 ? MIN_HESSIAN * unit : 1.0;
 	rule->l2 = ldexp(params->l2_regularization, b->h_scale);
@@ -204,9 +177,75 @@ make_rule(const Booster *b, SplitRule *rule)
 		GAIN_CENTRED : GAIN_L2;
 	rule->category_l2 = (classes ? CATEGORY_L2_CLASSES : CATEGORY_L2) * unit;
 	rule->value_scale = ldexp(1.0, b->h_scale - b->g_scale);
-	rule->value_limit = b->fixed_scale && MAX_STEP < limit ? MAX_STEP : limit;
+	rule->value_limit = b->head->fixed_scale && MAX_STEP < limit ? MAX_STEP : limit;
 	rule->gain_exponent = b->h_scale - 2 * b->g_scale;
 	rule->gain_factor = 1.0;
+}
+
+/* ---- rows of large nodes ---------------------------------------------------------------- */
+
+/* Sums of a node's rows: each participant's are added. */
+static void
+help_sum(void *arg, uint32_t first, uint32_t n, Cell *cells)
+{
+	Booster    *b = arg;
+	BoostHead  *head = b->head;
+	size_t		total = b->bins->total_codes;
+	bool		some = false;
+
+	head->first = first;
+	head->n = n;
+	head->sum++;
+	head->by_features = total > n || n < 2 * head->grain;
+	if (head->by_features)
+	{
+		crew_run(b->crew, BOOST_SUM, head->npasses);
+		memcpy(cells, head->sums, total * sizeof(Cell));
+		return;
+	}
+	crew_run(b->crew, BOOST_SUM, count_blocks(n, head->grain));
+	for (uint32_t p = 0; p < b->crew->participants; p++)
+	{
+		const Cell *part = head->sums + p * total;
+
+		if (head->marks[p] != head->sum)
+			continue;
+		if (!some)
+			memcpy(cells, part, total * sizeof(Cell));
+		else
+			for (size_t c = 0; c < total; c++)
+				*(CellVector *) &cells[c] += *(const CellVector *) &part[c];
+		some = true;
+	}
+}
+
+/* Part a node's rows: each part for itself, and then to the places that all parts before it decide. */
+static uint32_t
+help_part(void *arg, uint32_t first, uint32_t n, uint32_t feature, const CodeSide *side)
+{
+	Booster    *b = arg;
+	BoostHead  *head = b->head;
+	uint32_t	parts = count_blocks(n, head->grain);
+	uint32_t	left = 0;
+
+	if (parts < 2)
+		return rows_part_order(&head->matrix, head->order + first, n, feature, side, head->order + first,
+							   head->moved);
+	head->first = first;
+	head->n = n;
+	head->feature = feature;
+	head->side = *side;
+	if (side->left)
+		memcpy(head->side_left, side->left, feature_ncodes(&b->bins->features[feature]));
+	crew_run(b->crew, BOOST_PART, parts);
+	for (uint32_t i = 0; i < parts; i++)
+	{
+		head->places[i] = left;
+		left += head->lefts[i];
+	}
+	head->nlefts = left;
+	crew_run(b->crew, BOOST_PLACE, parts);
+	return left;
 }
 
 /* ---- rows that are scored by value -------------------------------------------------- */
@@ -233,112 +272,98 @@ tree_thresholds(Booster *b, const GrownTree *tree)
 	}
 }
 
-/* The value that a row of the data gets from a grown tree. */
-static double
-tree_value(const Booster *b, const GrownTree *tree, uint32_t row)
-{
-	uint32_t	at = 0;
-
-	while (tree->beyond[at] != NODE_IS_LEAF)
-	{
-		LearnNode	node = tree->nodes[at];
-		const LearnColumn *column = &b->data->columns[node.split.feature & NODE_FEATURE_MASK];
-		bool		missing_left = (node.split.child & NODE_MISSING_LEFT) != 0;
-		bool		left;
-
-		if (column->kind == LEARN_NUMERIC)
-		{
-			double		v = column->values[row];
-
-			left = v != v ? missing_left : v <= b->thresholds[at];
-		}
-		else
-		{
-			uint32_t	code = column->codes[row];
-
-			left = missing_left;
-			if (code < column->ncategories &&
-				set_has(tree->set_words + tree->set_first[node.split.rank], code))
-				left = !missing_left;
-		}
-		at = (node.split.child & NODE_CHILD_MASK) + !left;
-	}
-	return tree->nodes[at].value;
-}
-
-/* Bring the scores of rows up to date that are not in the tree (skip NULL: of all). */
+/* Add what a tree says of the values of rows. */
 static void
-score_by_value(Booster *b, const GrownTree *tree, ScoredRows *scored, uint32_t k,
-			   const uint8_t *skip)
+score_by_value(Booster *b, const GrownTree *tree, ScoredRows *scored, const uint32_t *rows)
 {
-	double	   *score = scored->score + k * scored->n;
+	double	   *score = scored->score + b->head->score * scored->n;
 
 	for (size_t i = 0; i < scored->n; i++)
 	{
 		if (i % (CHECK_ROWS / 16) == 0)
 			b->env->check(b->env->arg);
-		if (skip == NULL || !skip[i])
-			score[i] += tree_value(b, tree, scored->rows[i]);
+		score[i] += tree_value(tree, b->thresholds, b->data->columns, rows[i]);
+	}
+}
+
+/* Put a tree where all see it; false where it is too large. */
+static bool
+show_tree(Booster *b, const GrownTree *tree)
+{
+	BoostHead  *head = b->head;
+	size_t		place = (tree->size + 7) / 8 * 8;
+
+	if (crew_alone(b->crew))
+	{
+		head->tree = tree->block;
+		head->thresholds = b->thresholds;
+		return true;
+	}
+	if (place + tree->nnodes * sizeof(double) > head->tree_room)
+		return false;
+	memcpy(head->tree, tree->block, tree->size);
+	head->thresholds = (double *) (void *) ((uint8_t *) head->tree + place);
+	memcpy(head->thresholds, b->thresholds, tree->nnodes * sizeof(double));
+	return true;
+}
+
+/* Bring the scores of the training rows up to date that are not in the tree. */
+static void
+score_left_out(Booster *b, const GrownTree *tree, bool shown)
+{
+	BoostHead  *head = b->head;
+	double	   *score = head->train.score + head->score * head->train.n;
+
+	if (shown)
+		crew_run(b->crew, BOOST_LEFT_OUT, count_blocks(head->train.n, ROW_BLOCK));
+	for (size_t i = 0; i < head->train.n; i++)
+	{
+		if (i % (CHECK_ROWS / 16) == 0)
+			b->env->check(b->env->arg);
+		if (head->in_tree[i] == ROW_BY_VALUE || (!shown && head->in_tree[i] == ROW_LEFT_OUT))
+		{
+			score[i] += tree_value(tree, b->thresholds, b->data->columns, head->train.rows[i]);
+			head->in_tree[i] = ROW_LEFT_OUT;
+		}
 	}
 }
 
 /* ---- a tree ------------------------------------------------------------------------------ */
 
-/* A leaf's value before the learning rate, where it is not what the cells say. */
-static double
-leaf_value(const Booster *b, const GrownTree *tree, const SplitRule *rule, uint32_t node,
-		   const double *score)
+/* The leaves of a grown tree in the order of their rows; b->leaf_keys has their nodes in the low words. */
+static const uint64_t *
+list_leaves(Booster *b, const GrownTree *tree)
 {
-	const uint32_t *rows = b->order + tree->first[node];
-	uint32_t	n = tree->count[node];
-	double		value;
+	BoostHead  *head = b->head;
+	uint64_t   *sorted;
+	uint32_t	n = 0;
 
-	if (loss_renews_leaves(&b->loss))
-		value = loss_leaf(b->env, &b->loss, b->train.y, b->train.w, score, rows, n);
-	else
-	{
-		double		unit = ldexp(1.0, b->leaf_hessian_scale);
-		double		smallest = MIN_HESSIAN * b->mean_weight;
-		int64_t		g = 0,
-					h = 0;
-		double		hessian;
-
-		for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < tree->nnodes; i++)
+		if (tree->beyond[i] == NODE_IS_LEAF)
 		{
-			check_rows(b->env, i);
-			g += b->cells[rows[i]].g;
-			h += b->leaf_hessian[rows[i]];
+			if (n == b->leaf_capacity)
+				b->env->fail(b->env->arg, "a tree has more leaves than it may");
+			b->leaf_keys[n++] = (uint64_t) tree->first[i] << 32 | i;
 		}
-		hessian = (double) h / unit;
-		hessian = hessian < smallest ? smallest : hessian;
-		value = (double) g * ldexp(1.0, -b->g_scale) / (hessian + b->params->l2_regularization);
-		value = value > rule->value_limit ? rule->value_limit : value;
-		value = value < -rule->value_limit ? -rule->value_limit : value;
-	}
-	if (tree->bounds)
-	{
-		value = value < tree->bounds[2 * node] ? tree->bounds[2 * node] : value;
-		value = value > tree->bounds[2 * node + 1] ? tree->bounds[2 * node + 1] : value;
-	}
-	return value;
+	sorted = sort_keys(b->env, b->leaf_keys, b->leaf_scratch, n);
+	head->nleaves = n;
+	for (uint32_t l = 0; l < n; l++)
+		head->leaf_first[l] = (uint32_t) (sorted[l] >> 32);
+	head->leaf_first[n] = b->nrows;
+	return sorted;
 }
 
 /* Weights of the rows in each node: those of the leaves, and then of their parents. */
 static void
-weigh_nodes(const Booster *b, GrownTree *tree)
+weigh_nodes(const Booster *b, const uint64_t *leaves, GrownTree *tree)
 {
 	double	   *cover = env_alloc(b->env, tree->nnodes, sizeof(double));
 
+	for (uint32_t l = 0; l < b->head->nleaves; l++)
+		cover[(uint32_t) leaves[l]] = b->head->leaf_cover[l];
 	for (uint32_t i = tree->nnodes; i-- > 0;)
 	{
-		cover[i] = 0.0;
-		if (tree->beyond[i] == NODE_IS_LEAF)
-			for (uint32_t j = 0; j < tree->count[i]; j++)
-			{
-				check_rows(b->env, j);
-				cover[i] += b->train.w[b->order[tree->first[i] + j]];
-			}
-		else
+		if (tree->beyond[i] != NODE_IS_LEAF)
 		{
 			uint32_t	child = tree->nodes[i].split.child & NODE_CHILD_MASK;
 
@@ -351,35 +376,45 @@ weigh_nodes(const Booster *b, GrownTree *tree)
 
 /* Leaves of a grown tree get their values, and the training rows in them theirs. */
 static void
-finish_tree(Booster *b, const SplitRule *rule, uint32_t k, GrownTree *tree)
+finish_tree(Booster *b, const SplitRule *rule, const uint32_t *watch, GrownTree *tree)
 {
-	double	   *score = b->train.score + k * b->train.n;
+	BoostHead  *head = b->head;
+	const uint64_t *leaves = list_leaves(b, tree);
+	bool		own_values = head->renews || head->leaf_hessian;
 
-	for (uint32_t i = 0; i < tree->nnodes; i++)
+	head->value_limit = rule->value_limit;
+	if (own_values || head->train.w)
+		crew_run(b->crew, BOOST_LEAVES, head->nleaves);
+	for (uint32_t l = 0; l < head->nleaves; l++)
 	{
-		const uint32_t *rows = b->order + tree->first[i];
-		double		value;
+		uint32_t	node = (uint32_t) leaves[l];
+		double		value = own_values ? head->leaf_value[l] : tree->nodes[node].value;
 
-		if (tree->beyond[i] != NODE_IS_LEAF)
-			continue;
-		if (loss_renews_leaves(&b->loss) || b->leaf_hessian)
-			tree->nodes[i].value = leaf_value(b, tree, rule, i, score);
-		value = tree->nodes[i].value *= b->params->learning_rate;
-		for (uint32_t j = 0; j < tree->count[i]; j++)
+		if (own_values && tree->bounds)
 		{
-			check_rows(b->env, j);
-			score[rows[j]] += value;
+			value = value < tree->bounds[2 * node] ? tree->bounds[2 * node] : value;
+			value = value > tree->bounds[2 * node + 1] ? tree->bounds[2 * node + 1] : value;
 		}
+		head->leaf_value[l] = tree->nodes[node].value = value * b->params->learning_rate;
 	}
-	b->env->check(b->env->arg);
-	if (b->train.w)
-		weigh_nodes(b, tree);
-	if (b->watch.n > 0 || b->in_tree)
+	head->first = 0;
+	head->n = b->nrows;
+	crew_run(b->crew, BOOST_SCORES, count_blocks(b->nrows, head->grain));
+	if (head->train.w)
+		weigh_nodes(b, leaves, tree);
+	if (head->watch.n > 0 || head->in_tree)
+	{
+		bool		shown;
+
 		tree_thresholds(b, tree);
-	if (b->in_tree)
-		score_by_value(b, tree, &b->train, k, b->in_tree);
-	if (b->watch.n > 0)
-		score_by_value(b, tree, &b->watch, k, NULL);
+		shown = show_tree(b, tree);
+		if (head->in_tree)
+			score_left_out(b, tree, shown);
+		if (shown)
+			crew_run(b->crew, BOOST_WATCH, count_blocks(head->watch.n, ROW_BLOCK));
+		else
+			score_by_value(b, tree, &head->watch, watch);
+	}
 	env_free(b->env, tree->first);
 	env_free(b->env, tree->count);
 	env_free(b->env, tree->bounds);
@@ -396,7 +431,7 @@ choose_rows(Booster *b, uint32_t round)
 	if (b->params->subsample >= 1.0)
 		return;
 	b->nrows = 0;
-	memset(b->in_tree, 0, b->train.n);
+	memset(b->head->in_tree, 0, b->head->train.n);
 	for (uint32_t i = 0; i < b->npick; i++)
 	{
 		check_rows(b->env, i);
@@ -406,55 +441,159 @@ choose_rows(Booster *b, uint32_t round)
 	if (b->nrows == 0)
 		b->rows[b->nrows++] = b->pick[hash_below(key, b->npick)];
 	for (uint32_t i = 0; i < b->nrows; i++)
-		b->in_tree[b->rows[i]] = 1;
+		b->head->in_tree[b->rows[i]] = ROW_IN_TREE;
+}
+
+/* Mean losses of the training rows and of the watched ones, from sums of blocks. */
+static void
+mean_losses(Booster *b, LearnCurvePoint *point)
+{
+	BoostHead  *head = b->head;
+	uint32_t	blocks = count_blocks(head->train.n, ROW_BLOCK);
+	uint32_t	all = blocks + count_blocks(head->watch.n, ROW_BLOCK);
+	Sum			train = {0.0, 0.0},
+				watch = {0.0, 0.0};
+
+	crew_run(b->crew, BOOST_LOSS, all);
+	for (uint32_t i = 0; i < all; i++)
+		sum_add(i < blocks ? &train : &watch, head->loss_sums[i]);
+	point->train = b->train_weight > 0.0 ? sum_get(&train) / b->train_weight : NAN;
+	point->watched = b->watch_weight > 0.0 ? sum_get(&watch) / b->watch_weight : NAN;
 }
 
 /* ---- the fit --------------------------------------------------------------------------------- */
+
+/* What is needed where there are others: copies of what they read, and room for what they write. */
+static void
+share_with_others(Booster *b, const uint32_t *watch, size_t nwatch)
+{
+	BoostHead  *head = b->head;
+	const LearnEnv *shared = &b->crew->shared;
+	uint32_t	nfeatures = b->bins->nfeatures;
+	uint32_t	parts = count_blocks(b->npick, head->grain);
+	LearnColumn *columns;
+
+	columns = env_alloc(shared, nfeatures, sizeof(LearnColumn));
+	for (uint32_t f = 0; f < nfeatures; f++)
+	{
+		const LearnColumn *column = &b->data->columns[f];
+		double	   *values = NULL;
+		uint32_t   *codes = NULL;
+
+		if (column->kind == LEARN_NUMERIC)
+			values = env_alloc(shared, nwatch, sizeof(double));
+		else
+			codes = env_alloc(shared, nwatch, sizeof(uint32_t));
+		for (size_t i = 0; i < nwatch; i++)
+		{
+			check_rows(b->env, i);
+			if (values)
+				values[i] = column->values[watch[i]];
+			else
+				codes[i] = column->codes[watch[i]];
+		}
+		columns[f] = *column;
+		columns[f].values = values;
+		columns[f].codes = codes;
+	}
+	head->watch_columns = columns;
+	head->watch.rows = NULL;
+
+	head->offsets = env_alloc(shared, nfeatures, sizeof(uint32_t));
+	head->passes = env_alloc(shared, (size_t) nfeatures + 1, sizeof(uint32_t));
+	for (uint32_t f = 0, offset = 0; f < nfeatures; f++)
+	{
+		head->offsets[f] = offset;
+		offset += feature_ncodes(&b->bins->features[f]);
+	}
+	for (uint32_t f = 0; f < nfeatures; f += features_of_pass(b->bins, &head->matrix, f))
+		head->passes[head->npasses++] = f;
+	head->passes[head->npasses] = nfeatures;
+	head->moved = env_alloc(shared, b->npick, sizeof(uint32_t));
+	head->sums = env_alloc(shared, b->crew->participants * b->bins->total_codes, sizeof(Cell));
+	head->marks = env_alloc0(shared, b->crew->participants, sizeof(uint32_t));
+	head->lefts = env_alloc(shared, parts, sizeof(uint32_t));
+	head->places = env_alloc(shared, parts, sizeof(uint32_t));
+	head->side_left = env_alloc(shared, b->bins->max_codes, sizeof(uint8_t));
+	head->tree_room = TREE_ROOM;
+	head->tree = env_alloc(shared, 1, TREE_ROOM);
+
+	b->help.sum = help_sum;
+	b->help.part = help_part;
+	b->help.arg = b;
+	b->help.least_rows = 2 * head->grain;
+	if (nfeatures > GRAIN_FEATURES)
+		b->help.least_rows = (uint32_t) ((uint64_t) b->help.least_rows * GRAIN_FEATURES / nfeatures) + 1;
+}
 
 static void
 booster_init(Booster *b, const uint32_t *train, size_t ntrain, const uint32_t *watch, size_t nwatch)
 {
 	const LearnEnv *env = b->env;
+	const LearnEnv *shared = &b->crew->shared;
 	const LearnParams *params = b->params;
+	BoostHead  *head = b->head;
+	uint32_t	blocks = count_blocks(ntrain, ROW_BLOCK);
 	Sum			weights = {0.0, 0.0};
 
-	b->loss.kind = params->loss;
-	b->loss.quantile = params->quantile;
-	b->loss.nclasses = b->data->nclasses;
-	b->nscores = loss_nscores(&b->loss);
-	rows_take(env, b->data, train, ntrain, b->nscores, &b->train);
-	rows_take(env, b->data, watch, nwatch, b->nscores, &b->watch);
+	head->loss.kind = params->loss;
+	head->loss.quantile = params->quantile;
+	head->loss.nclasses = b->data->nclasses;
+	head->nscores = loss_nscores(&head->loss);
+	head->renews = loss_renews_leaves(&head->loss);
+	head->grain = boost_grain(env);
+	rows_take(shared, b->data, train, ntrain, head->nscores, &head->train);
+	rows_take(shared, b->data, watch, nwatch, head->nscores, &head->watch);
+	b->train_weight = loss_weight(head->train.w, ntrain);
+	b->watch_weight = loss_weight(head->watch.w, nwatch);
 	b->pick = env_alloc(env, ntrain, sizeof(uint32_t));
 	env->check(env->arg);
 	for (size_t i = 0; i < ntrain; i++)
-		if (b->train.w == NULL || b->train.w[i] > 0.0)
+		if (head->train.w == NULL || head->train.w[i] > 0.0)
 		{
 			b->pick[b->npick++] = (uint32_t) i;
-			sum_add(&weights, b->train.w ? b->train.w[i] : 1.0);
+			sum_add(&weights, head->train.w ? head->train.w[i] : 1.0);
 		}
 	if (b->npick == 0)
 		env->fail(env->arg, "no training row has a weight above zero");
 	b->mean_weight = sum_get(&weights) / b->npick;
-	b->newton = params->criterion != CRITERION_FRIEDMAN_MSE;
-	b->fixed_scale = params->loss == LOSS_LOGISTIC || params->loss == LOSS_SOFTMAX;
-	b->cshift = bits_for(ntrain);
-	b->gradient = env_alloc(env, ntrain, sizeof(double));
-	b->hessian = env_alloc(env, ntrain, sizeof(double));
+	head->smallest = MIN_HESSIAN * b->mean_weight;
+	head->l2 = params->l2_regularization;
+	head->newton = params->criterion != CRITERION_FRIEDMAN_MSE;
+	head->fixed_scale = params->loss == LOSS_LOGISTIC || params->loss == LOSS_SOFTMAX;
+	head->cshift = bits_for(ntrain);
+	head->gradient = env_alloc(shared, ntrain, sizeof(double));
+	head->hessian = env_alloc(shared, ntrain, sizeof(double));
 	if (params->loss == LOSS_SOFTMAX)
-		b->prob = env_alloc(env, ntrain * b->nscores, sizeof(double));
-	b->cells = env_alloc(env, ntrain, sizeof(Cell));
-	if (!b->newton && !loss_renews_leaves(&b->loss))
-		b->leaf_hessian = env_alloc(env, ntrain, sizeof(int64_t));
+		head->prob = env_alloc(shared, ntrain * head->nscores, sizeof(double));
+	head->cells = env_alloc(shared, ntrain, sizeof(Cell));
+	if (!head->newton && !head->renews)
+		head->leaf_hessian = env_alloc(shared, ntrain, sizeof(int64_t));
+	head->order = env_alloc(shared, b->npick, sizeof(uint32_t));
+	head->g_sums = env_alloc(shared, blocks, sizeof(double));
+	head->h_sums = env_alloc(shared, blocks, sizeof(double));
+	head->loss_sums = env_alloc(shared, blocks + count_blocks(nwatch, ROW_BLOCK), sizeof(double));
+	b->leaf_capacity = boost_most_leaves(params, b->npick);
+	b->leaf_keys = env_alloc(env, b->leaf_capacity, sizeof(uint64_t));
+	b->leaf_scratch = env_alloc(env, b->leaf_capacity, sizeof(uint64_t));
+	head->leaf_first = env_alloc(shared, (size_t) b->leaf_capacity + 1, sizeof(uint32_t));
+	head->leaf_value = env_alloc(shared, b->leaf_capacity, sizeof(double));
+	head->leaf_cover = env_alloc(shared, b->leaf_capacity, sizeof(double));
+	crew_bins_share(b->crew, b->bins, &head->bins);
+	if (crew_alone(b->crew))
+		head->watch_columns = b->data->columns;
+	else
+		share_with_others(b, watch, nwatch);
+
 	b->rows = b->pick;
 	b->nrows = b->npick;
-	b->order = env_alloc(env, b->npick, sizeof(uint32_t));
 	if (params->subsample < 1.0)
 		b->rows = env_alloc(env, b->npick, sizeof(uint32_t));
 	if (params->subsample < 1.0 || b->npick < ntrain)
 	{
-		b->in_tree = env_alloc0(env, ntrain, sizeof(uint8_t));
+		head->in_tree = env_alloc0(shared, ntrain, sizeof(uint8_t));
 		for (uint32_t i = 0; i < b->npick; i++)
-			b->in_tree[b->pick[i]] = 1;
+			head->in_tree[b->pick[i]] = ROW_IN_TREE;
 	}
 }
 
@@ -462,104 +601,119 @@ static void
 booster_free(Booster *b)
 {
 	const LearnEnv *env = b->env;
+	const LearnEnv *shared = &b->crew->shared;
+	BoostHead  *head = b->head;
 
-	rows_give(env, &b->train);
-	rows_give(env, &b->watch);
+	rows_give(shared, &head->train);
+	rows_give(shared, &head->watch);
+	env_free(shared, head->gradient);
+	env_free(shared, head->hessian);
+	env_free(shared, head->prob);
+	env_free(shared, head->cells);
+	env_free(shared, head->leaf_hessian);
+	env_free(shared, head->order);
+	env_free(shared, head->g_sums);
+	env_free(shared, head->h_sums);
+	env_free(shared, head->loss_sums);
+	env_free(shared, head->leaf_first);
+	env_free(shared, head->leaf_value);
+	env_free(shared, head->leaf_cover);
 	if (b->rows != b->pick)
 		env_free(env, b->rows);
 	env_free(env, b->pick);
-	env_free(env, b->gradient);
-	env_free(env, b->hessian);
-	env_free(env, b->prob);
-	env_free(env, b->cells);
-	env_free(env, b->leaf_hessian);
-	env_free(env, b->order);
-	env_free(env, b->in_tree);
+	env_free(shared, head->in_tree);
+	env_free(env, b->leaf_keys);
+	env_free(env, b->leaf_scratch);
 	env_free(env, b->thresholds);
 }
 
 /* One tree a score. */
 static void
-boost_round(Booster *b, const GrowMethod *method, void *grower, uint32_t round, GrownTree *trees)
+boost_round(Booster *b, const GrowMethod *method, void *grower, const uint32_t *watch, uint32_t round,
+			GrownTree *trees)
 {
 	choose_rows(b, round);
-	for (uint32_t k = 0; k < b->nscores; k++)
+	for (uint32_t k = 0; k < b->head->nscores; k++)
 	{
 		SplitRule	rule;
 		GrowTask	task = {
 			.rule = &rule,
 			.key = hash_pair(b->params->seed,
-							 stream_of(STREAM_TREE, (uint64_t) round * b->nscores + k)),
+							 stream_of(STREAM_TREE, (uint64_t) round * b->head->nscores + k)),
 			.nrows = b->nrows,
 			.rows = b->rows,
-			.cells = b->cells,
-			.order = b->order
+			.cells = b->head->cells,
+			.order = b->head->order
 		};
 
 		b->env->check(b->env->arg);
-		loss_gradients(b->env, &b->loss, b->train.y, b->train.w, b->train.n, b->train.score, k,
-					   b->prob, b->gradient, b->hessian);
-		make_cells(b);
+		make_cells(b, k);
 		make_rule(b, &rule);
 		method->grow(grower, &task, &trees[k]);
-		finish_tree(b, &rule, k, &trees[k]);
+		finish_tree(b, &rule, watch, &trees[k]);
 	}
 }
 
 /* What the scores begin with: the loss's start values, or those of a model and all its trees. */
 static void
-start_scores(Booster *b, const LearnModel *from, double *base)
+start_scores(Booster *b, const LearnModel *from, const uint32_t *watch, double *base)
 {
+	BoostHead  *head = b->head;
+
 	if (from)
 	{
-		memcpy(base, from->base, b->nscores * sizeof(double));
-		predict_scores(b->env, from, b->data->columns, b->train.rows, b->train.n, b->train.score);
-		predict_scores(b->env, from, b->data->columns, b->watch.rows, b->watch.n, b->watch.score);
+		memcpy(base, from->base, head->nscores * sizeof(double));
+		predict_scores(b->env, from, b->data->columns, head->train.rows, head->train.n, head->train.score);
+		predict_scores(b->env, from, b->data->columns, watch, head->watch.n, head->watch.score);
 		return;
 	}
-	loss_start(b->env, &b->loss, b->train.y, b->train.w, b->train.n, base);
-	fill_scores(&b->train, base, b->nscores);
-	fill_scores(&b->watch, base, b->nscores);
+	loss_start(b->env, &head->loss, head->train.y, head->train.w, head->train.n, base);
+	fill_scores(&head->train, base, head->nscores);
+	fill_scores(&head->watch, base, head->nscores);
 }
 
 /* Fit a boosted model's trees.  The curve has every round that was made; trees after the best one are dropped. */
 void
-boost_fit(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
+boost_fit(const LearnEnv *env, Crew *crew, const GrowMethod *method, const LearnData *data,
 		  const uint32_t *train, size_t ntrain, const uint32_t *watch, size_t nwatch,
-		  const Bins *bins, const Matrix *matrix, const LearnParams *params,
-		  const LearnModel *from, uint32_t first, BoostResult *result)
+		  const Bins *bins, const LearnParams *params, const LearnModel *from, uint32_t first,
+		  BoostResult *result)
 {
-	Booster		b = {.env = env, .data = data, .params = params, .bins = bins};
-	GrowSetup	setup = {.bins = bins, .matrix = matrix, .boosting = true,
+	Booster		b = {.env = env, .crew = crew, .head = (BoostHead *) (void *) crew->head, .data = data,
+		.params = params, .bins = bins};
+	GrowSetup	setup = {.bins = bins, .matrix = &b.head->matrix, .boosting = true,
 		.max_leaf_nodes = params->max_leaf_nodes, .max_features = params->max_features};
 	bool		stopping = params->early_stopping_rounds > 0 && nwatch > 0;
 	double		best = INFINITY;
 	uint32_t	best_round = 1,
+				nscores,
 				round;
 	void	   *grower;
 
 	booster_init(&b, train, ntrain, watch, nwatch);
+	nscores = b.head->nscores;
 	setup.max_rows = b.npick;
+	if (!crew_alone(crew))
+		setup.help = &b.help;
 	for (uint32_t f = 0; f < bins->nfeatures; f++)
 		setup.monotone = setup.monotone || bins->features[f].monotone != 0;
-	result->nscores = b.nscores;
-	result->link = loss_link_kind(&b.loss);
-	result->base = env_alloc(env, b.nscores, sizeof(double));
-	result->trees = env_alloc0(env, (size_t) params->n_estimators * b.nscores, sizeof(GrownTree));
+	result->nscores = nscores;
+	result->link = loss_link_kind(&b.head->loss);
+	result->base = env_alloc(env, nscores, sizeof(double));
+	result->trees = env_alloc0(env, (size_t) params->n_estimators * nscores, sizeof(GrownTree));
 	result->curve = env_alloc0(env, params->n_estimators, sizeof(LearnCurvePoint));
-	start_scores(&b, from, result->base);
+	start_scores(&b, from, watch, result->base);
 
 	grower = method->create(env, &setup);
+	crew_start(crew, method);
 	for (round = 0; round < params->n_estimators;)
 	{
 		LearnCurvePoint *point = &result->curve[round];
 
-		boost_round(&b, method, grower, first + round, result->trees + (size_t) round * b.nscores);
+		boost_round(&b, method, grower, watch, first + round, result->trees + (size_t) round * nscores);
 		round++;
 		point->n_estimators = first + round;
-		point->train = loss_mean(&b.loss, b.train.y, b.train.w, ntrain, b.train.score);
-		point->watched = nwatch > 0 ?
-			loss_mean(&b.loss, b.watch.y, b.watch.w, nwatch, b.watch.score) : NAN;
+		mean_losses(&b, point);
 		env->progress(env->arg, round, params->n_estimators);
 		if (!stopping)
 			continue;
@@ -571,28 +725,11 @@ boost_fit(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
 		else if (round - best_round >= params->early_stopping_rounds)
 			break;
 	}
+	crew_finish(crew);
 	method->free(grower);
 	booster_free(&b);
 	result->ncurve = round;
 	result->rounds = stopping ? best_round : round;
-	for (size_t t = (size_t) result->rounds * b.nscores; t < (size_t) round * b.nscores; t++)
+	for (size_t t = (size_t) result->rounds * nscores; t < (size_t) round * nscores; t++)
 		grown_tree_free(env, &result->trees[t]);
-}
-
-/* Bytes that boost_fit takes beside bins, matrix and grower, at most. */
-size_t
-boost_memory(const LearnData *data, size_t ntrain, size_t nwatch, const LearnParams *params)
-{
-	size_t		nscores = params->loss == LOSS_SOFTMAX ? data->nclasses : 1;
-	size_t		bytes;
-
-	/* target, weight, gradient, hessian, cell, leaf hessian; pick, rows, order; in_tree */
-	bytes = ntrain * (8 + 8 + 8 + 8 + sizeof(Cell) + 8 + 12 + 1) + nwatch * 16;
-	bytes += (ntrain + nwatch) * 8 * nscores;
-	if (params->loss == LOSS_SOFTMAX)
-		bytes += ntrain * 8 * nscores;
-
-	/* quantiles are selected from copies */
-	bytes += ntrain * 24;
-	return bytes + params->n_estimators * (sizeof(LearnCurvePoint) + nscores * sizeof(GrownTree));
 }

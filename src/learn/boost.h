@@ -5,7 +5,7 @@
 #ifndef ECHOLON_BOOST_H
 #define ECHOLON_BOOST_H
 
-#include "learn/tree.h"
+#include "learn/boost_work.h"
 
 typedef struct BoostResult
 {
@@ -19,13 +19,16 @@ typedef struct BoostResult
 } BoostResult;
 
 /*
+ * crew: of a boost_task whose head, a BoostHead, has the matrix.
  * from: a model that is gone on from, whose trees are not in the result: the scores begin with its own, and
  * rounds are counted from first.  NULL: begin anew, with first 0.
  */
-extern void boost_fit(const LearnEnv *env, const GrowMethod *method, const LearnData *data,
+extern void boost_fit(const LearnEnv *env, Crew *crew, const GrowMethod *method, const LearnData *data,
 					  const uint32_t *train, size_t ntrain, const uint32_t *watch, size_t nwatch,
-					  const Bins *bins, const Matrix *matrix, const LearnParams *params,
+					  const Bins *bins, const LearnParams *params,
 					  const LearnModel *from, uint32_t first, BoostResult *result);
+extern void boost_task(const LearnEnv *env, const LearnData *data, size_t ntrain, size_t nwatch, const Bins *bins,
+					   const LearnParams *params, LearnTask *task);
 extern size_t boost_memory(const LearnData *data, size_t ntrain, size_t nwatch,
 						   const LearnParams *params);
 

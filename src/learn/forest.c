@@ -12,7 +12,6 @@
 
 #include "learn/forest.h"
 #include "learn/mathfn.h"
-#include "learn/predict.h"
 #include "learn/scale.h"
 #include "learn/split.h"
 #include "learn/sum.h"
@@ -20,6 +19,7 @@
 #define MAX_TIMES		63		/* of a row in a bag; a bootstrap of n rows has log n / log log n */
 #define WEIGHT_BITS		16		/* of a scaled weight */
 #define CATEGORY_L2		10.0	/* rows of mean weight */
+#define COST_VISIT		1.2		/* nanoseconds a row and feature on each level of a tree */
 
 struct ForestWorker
 {
@@ -364,122 +364,103 @@ forest_worker_free(ForestWorker *worker)
 	env_free(env, worker);
 }
 
-/* ---- out of bag ------------------------------------------------------------------------ */
+/* ---- trees as items ---------------------------------------------------------------------- */
 
-/* The numbers of trees at which the curve has points: 1, 2, 5, 10, …, and all. */
-static uint32_t
-curve_points(uint32_t ntrees, uint32_t *points)
+typedef struct ForestPart
 {
-	static const uint32_t steps[] = {1, 2, 5};
-	uint32_t	n = 0;
-
-	for (uint64_t power = 1; power < ntrees; power *= 10)
-		for (int i = 0; i < 3; i++)
-			if (steps[i] * power < ntrees)
-				points[n++] = (uint32_t) (steps[i] * power);
-	points[n++] = ntrees;
-	return n;
-}
-
-#define MAX_CURVE_POINTS 31
-
-/* A row's error: squared, or 1 where the class is wrong. */
-static double
-oob_error(const LearnModel *model, double y, const double *out)
-{
-	uint32_t	best = 0;
-
-	if (model->nclasses == 0)
-		return (y - out[0]) * (y - out[0]);
-	for (uint32_t k = 1; k < model->nclasses; k++)
-		if (out[k] > out[best])
-			best = k;
-	return best == (uint32_t) y ? 0.0 : 1.0;
-}
+	const LearnEnv *env;
+	const ForestHead *head;
+	Bins		bins;
+	Matrix		matrix;
+	ForestPlan	plan;
+	uint64_t   *bags;
+	ForestWorker *worker;
+} ForestPart;
 
 void
-forest_oob(const LearnEnv *env, const LearnModel *model, const LearnData *data,
-		   const uint32_t *train, size_t ntrain, const uint64_t *bag, double *oob,
-		   LearnCurvePoint **curve, uint32_t *ncurve)
+forest_task(const LearnData *data, size_t ntrain, const Bins *bins, const LearnParams *params, bool bags,
+			size_t each, LearnTask *task)
 {
-	size_t		words = (ntrain + 63) / 64;
-	size_t		block = predict_block_rows(model) / 64 * 64;
-	uint32_t	nsums = predict_nsums(model);
-	uint32_t	noutputs = learn_noutputs(model);
-	uint32_t	points[MAX_CURVE_POINTS];
-	uint32_t	npoints = curve_points(model->ntrees, points);
-	double		error[MAX_CURVE_POINTS] = {0.0},
-				weight[MAX_CURVE_POINTS] = {0.0};
-	uint32_t   *codes,
-			   *select,
-			   *count;
-	LearnNode  *leaves;
-	double	   *sums;
+	size_t		code_size = bins->max_codes > 256 ? 2 : 1;
+	double		draws = (double) ntrain * params->max_samples;
+	double		levels = bits_for((uint64_t) (draws / params->min_samples_leaf) + 1);
+	size_t		bins_size = 0;
 
-	if (block > ntrain)
-		block = ntrain;
-	codes = env_alloc(env, block * model->nfeatures, sizeof(uint32_t));
-	select = env_alloc(env, block, sizeof(uint32_t));
-	count = env_alloc(env, block, sizeof(uint32_t));
-	leaves = env_alloc(env, block, sizeof(LearnNode));
-	sums = env_alloc(env, block * nsums, sizeof(double));
-	for (size_t first = 0; first < ntrain; first += block)
-	{
-		size_t		n = ntrain - first < block ? ntrain - first : block;
-		uint32_t	point = 0;
+	if (params->max_depth > 0 && params->max_depth < levels)
+		levels = params->max_depth;
+	memset(task, 0, sizeof(*task));
+	task->work = WORK_FOREST;
+	task->cost = COST_VISIT * params->n_estimators * draws * levels * (params->max_features + 2.0);
+	task->items = params->n_estimators;
+	task->each = each;
 
-		predict_encode_columns(model, data->columns, train, first, n, codes);
-		memset(count, 0, n * sizeof(uint32_t));
-		for (size_t i = 0; i < n; i++)
-			predict_start(model, sums + i * nsums);
-		for (uint32_t t = 0; t < model->ntrees; t++)
-		{
-			uint32_t	out = 0;
-
-			env->check(env->arg);
-			for (size_t i = 0; i < n; i++)
-			{
-				select[out] = (uint32_t) i;
-				out += !(bag[t * words + (first + i) / 64] >> ((first + i) % 64) & 1);
-			}
-			predict_leaves(model, t, codes, select, out, leaves);
-			for (uint32_t i = 0; i < out; i++)
-			{
-				count[select[i]]++;
-				predict_add(model, t, leaves[i], sums + select[i] * nsums);
-			}
-			if (t + 1 != points[point])
-				continue;
-			for (size_t i = 0; i < n; i++)
-			{
-				double	   *own = oob + (first + i) * noutputs;
-				double		w = data->weight ? data->weight[train[first + i]] : 1.0;
-
-				if (count[i] == 0)
-					continue;
-				predict_finish(model, sums + i * nsums, count[i], own);
-				error[point] += w * oob_error(model, data->target[train[first + i]], own);
-				weight[point] += w;
-			}
-			point++;
-		}
-		for (size_t i = 0; i < n; i++)
-			if (count[i] == 0)
-				for (uint32_t k = 0; k < noutputs; k++)
-					oob[(first + i) * noutputs + k] = NAN;
-	}
-	env_free(env, sums);
-	env_free(env, leaves);
-	env_free(env, count);
-	env_free(env, select);
-	env_free(env, codes);
-
-	*ncurve = npoints;
-	*curve = env_alloc0(env, npoints, sizeof(LearnCurvePoint));
-	for (uint32_t p = 0; p < npoints; p++)
-	{
-		(*curve)[p].n_estimators = points[p];
-		(*curve)[p].train = NAN;
-		(*curve)[p].watched = weight[p] > 0.0 ? error[p] / weight[p] : NAN;
-	}
+	/* codes, pick, target or label, weight, n log n, bags: the leader needs them anyway, unlike copies of bins */
+	crew_part(&task->shared, ntrain * code_size, data->nfeatures);
+	crew_part(&task->shared, ntrain, sizeof(uint32_t));
+	crew_part(&task->shared, ntrain, data->nclasses > 2 ? sizeof(uint16_t) : sizeof(int64_t));
+	if (data->weight)
+		crew_part(&task->shared, ntrain, sizeof(uint32_t));
+	if (params->criterion == CRITERION_ENTROPY)
+		crew_part(&task->shared, ENTROPY_TABLE, sizeof(double));
+	if (bags)
+		crew_part(&task->shared, params->n_estimators * ((ntrain + 63) / 64), sizeof(uint64_t));
+	crew_bins_size(bins, &bins_size);
+	crew_part(&task->shared, 1, bins_size);
+	task->extra = bins_size;
 }
+
+static void *
+forest_join(const LearnEnv *env, CrewHead *crew, uint32_t participant, const GrowMethod *method)
+{
+	ForestPart *part = env_alloc0(env, 1, sizeof(ForestPart));
+	const ForestHead *head = (const ForestHead *) (const void *) crew;
+	ForestPlan *plan = &part->plan;
+
+	part->env = env;
+	part->head = head;
+	part->bags = crew_here(crew, head->bags);
+	crew_bins_join(env, crew, &head->bins, &part->bins);
+	part->matrix = head->matrix;
+	part->matrix.codes = crew_here(crew, head->matrix.codes);
+	*plan = head->plan;
+	plan->params = &head->params;
+	plan->pick = crew_here(crew, plan->pick);
+	plan->target = crew_here(crew, plan->target);
+	plan->label = crew_here(crew, plan->label);
+	plan->weight = crew_here(crew, plan->weight);
+	plan->xlogx = crew_here(crew, plan->xlogx);
+	plan->rule.xlogx = plan->xlogx;
+	plan->setup.bins = &part->bins;
+	plan->setup.matrix = &part->matrix;
+	part->worker = forest_worker_create(env, plan, method);
+	return part;
+}
+
+/* A tree, by its number; its bag is written in place. */
+static void
+forest_item(void *state, LearnPart *own, uint32_t phase, uint32_t item)
+{
+	ForestPart *part = state;
+	GrownTree	tree;
+
+	forest_grow_tree(part->worker, part->head->first + item,
+					 part->bags ? part->bags + item * part->head->words : NULL, &tree);
+	learn_part_put(own, item, tree.block, tree.size);
+}
+
+static void
+forest_leave(void *state)
+{
+	ForestPart *part = state;
+	const LearnEnv *env = part->env;
+
+	forest_worker_free(part->worker);
+	env_free(env, part->bins.features);
+	env_free(env, part);
+}
+
+const WorkMethods forest_work = {
+	.join = forest_join,
+	.item = forest_item,
+	.leave = forest_leave
+};

@@ -5,7 +5,7 @@
 #ifndef ECHOLON_FOREST_H
 #define ECHOLON_FOREST_H
 
-#include "learn/tree.h"
+#include "learn/crew.h"
 
 /* Everything that trees share.  Written by forest_plan_make alone. */
 typedef struct ForestPlan
@@ -41,9 +41,29 @@ extern void forest_grow_tree(ForestWorker *worker, uint32_t tree_index, uint64_t
 							 GrownTree *tree);
 extern void forest_worker_free(ForestWorker *worker);
 
-/* Out-of-bag predictions of the finished model; bag: the bits of all trees, one after the other. */
+/*
+ * What participants in a forest share.  The leader writes it all before others join; then each tree's bag is
+ * written by whoever grows the tree.
+ */
+typedef struct ForestHead
+{
+	CrewHead	crew;
+	LearnParams params;
+	ForestPlan	plan;
+	Bins		bins;
+	Matrix		matrix;
+	uint32_t	first;			/* number of the first tree */
+	size_t		words;			/* of a bag */
+	uint64_t   *bags;			/* [trees * words], zeroed; NULL: not wanted */
+} ForestHead;
+
+/* The task of growing a forest, whose memory is a ForestHead and what it points to.  each: bytes of a worker. */
+extern void forest_task(const LearnData *data, size_t ntrain, const Bins *bins, const LearnParams *params, bool bags,
+						size_t each, LearnTask *task);
+
+/* Out-of-bag predictions of the finished model; bags: the bits of all trees, one after the other. */
 extern void forest_oob(const LearnEnv *env, const LearnModel *model, const LearnData *data,
-					   const uint32_t *train, size_t ntrain, const uint64_t *bag, double *oob,
+					   const uint32_t *train, size_t ntrain, const uint64_t *bags, double *oob,
 					   LearnCurvePoint **curve, uint32_t *ncurve);
 
 #endif							/* ECHOLON_FOREST_H */

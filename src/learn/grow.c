@@ -544,6 +544,18 @@ settle_node(Grower *grower, GrowNode *node, bool found)
 		make_leaf(grower, node);
 }
 
+/* Sums by code of a node's rows, of all features. */
+static void
+sum_node(Grower *grower, const GrowNode *node, Cell *cells)
+{
+	const GrowHelp *help = grower->setup->help;
+
+	if (help && node->n >= help->least_rows)
+		help->sum(help->arg, node->first, node->n, cells);
+	else
+		rows_sum_all(&grower->rows, node->first, node->n, grower->offsets, cells);
+}
+
 /* Find the best splits of two children with the help of their parent's histogram. */
 static void
 search_children(Grower *grower, GrowNode *small, GrowNode *large, bool *small_found,
@@ -562,7 +574,7 @@ search_children(Grower *grower, GrowNode *small, GrowNode *large, bool *small_fo
 		int			other = take_slot(grower);
 		const Cell *part = grower->slots[other];
 
-		rows_sum_all(&grower->rows, small->first, small->n, grower->offsets, grower->slots[other]);
+		sum_node(grower, small, grower->slots[other]);
 		for (size_t c = 0; c < total; c++)
 			*(CellVector *) &sum[c] -= *(const CellVector *) &part[c];
 		large->slot = slot;
@@ -588,8 +600,7 @@ search_children(Grower *grower, GrowNode *small, GrowNode *large, bool *small_fo
 		{
 			int			own = take_slot(grower);
 
-			rows_sum_all(&grower->rows, nodes[i]->first, nodes[i]->n, grower->offsets,
-						 grower->slots[own]);
+			sum_node(grower, nodes[i], grower->slots[own]);
 			nodes[i]->slot = own < grower->nslots ? own : NO_SLOT;
 			*found[i] = node_search(grower, nodes[i], grower->slots[own]);
 		}
@@ -604,6 +615,7 @@ part_rows(Grower *grower, const GrowNode *node)
 {
 	const Split *split = &node->split;
 	const FeatureBins *fb = &grower->setup->bins->features[split->feature];
+	const GrowHelp *help = grower->setup->help;
 	CodeSide	side = {.below = split->bin == BIN_NONE ? 0 : split->bin + 1,
 	.missing = split->missing_left ? fb->nbins : UINT32_MAX};
 	uint32_t	nl;
@@ -615,7 +627,10 @@ part_rows(Grower *grower, const GrowNode *node)
 		grower->left[fb->nbins] = split->missing_left;
 		side.left = grower->left;
 	}
-	nl = rows_part(&grower->rows, node->first, node->n, split->feature, &side);
+	if (help && node->n >= help->least_rows)
+		nl = help->part(help->arg, node->first, node->n, split->feature, &side);
+	else
+		nl = rows_part(&grower->rows, node->first, node->n, split->feature, &side);
 	if (split->category)
 	{
 		for (uint32_t i = 0; i < split->nleft; i++)

@@ -276,13 +276,11 @@ part_strides(RowStore *rows, uint32_t first, uint32_t n, const uint8_t *codes, s
 	}
 }
 
-/* Part row numbers, with the codes asked for some rows ahead. */
+/* Part row numbers into left, which may be order, and moved, with the codes asked for some rows ahead. */
 static always_inline uint32_t
-part_order(RowStore *rows, uint32_t first, uint32_t n, const uint8_t *codes, size_t code_stride,
-		   bool wide, const CodeSide *side)
+part_numbers(const uint32_t *order, uint32_t n, const uint8_t *codes, size_t code_stride, bool wide,
+			 const CodeSide *side, uint32_t *left, uint32_t *moved)
 {
-	uint32_t   *order = rows->order + first;
-	uint32_t   *moved = rows->order_moved;
 	uint32_t	nl = 0;
 
 	for (uint32_t i = 0; i < n; i++)
@@ -292,12 +290,24 @@ part_order(RowStore *rows, uint32_t first, uint32_t n, const uint8_t *codes, siz
 		uint32_t	goes_left = code_goes_left(side, matrix_load(codes, row * code_stride, wide));
 
 		__builtin_prefetch(codes + ahead * code_stride * (wide ? 2 : 1));
-		order[nl] = row;
+		left[nl] = row;
 		moved[i - nl] = row;
 		nl += goes_left;
 	}
-	memcpy(order + nl, moved, (n - nl) * sizeof(uint32_t));
+	memcpy(left + nl, moved, (n - nl) * sizeof(uint32_t));
 	return nl;
+}
+
+uint32_t
+rows_part_order(const Matrix *matrix, const uint32_t *order, uint32_t n, uint32_t feature, const CodeSide *side,
+				uint32_t *left, uint32_t *moved)
+{
+	uint32_t	stride;
+	const uint8_t *codes = matrix_feature(matrix, feature, &stride);
+
+	if (matrix->wide)
+		return part_numbers(order, n, codes, stride, true, side, left, moved);
+	return part_numbers(order, n, codes, stride, false, side, left, moved);
 }
 
 /* Part a node's rows by a feature's codes, keeping their order; how many went left. */
@@ -320,9 +330,8 @@ rows_part(RowStore *rows, uint32_t first, uint32_t n, uint32_t feature, const Co
 				return part_records(rows, first, n, codes, stride, true, true, side, sizeof(RowHead));
 			return part_records(rows, first, n, codes, stride, true, false, side, sizeof(RowHead));
 		default:
-			if (matrix->wide)
-				return part_order(rows, first, n, codes, stride, true, side);
-			return part_order(rows, first, n, codes, stride, false, side);
+			return rows_part_order(matrix, rows->order + first, n, feature, side, rows->order + first,
+								   rows->order_moved);
 	}
 }
 
@@ -607,38 +616,55 @@ all_features(const uint32_t *order, uint32_t n, const Cell *row_cells, const uin
 	}
 }
 
-void
-rows_sum_all(RowStore *rows, uint32_t first, uint32_t n, const uint32_t *offsets, Cell *cells)
+uint32_t
+features_of_pass(const Bins *bins, const Matrix *matrix, uint32_t f)
 {
-	const Bins *bins = rows->setup->bins;
-	const Matrix *matrix = rows->setup->matrix;
+	uint32_t	stride;
+	uint32_t	count = 1;
+	uint32_t	limit;
+	size_t		sum = feature_ncodes(&bins->features[f]);
 
-	memset(cells, 0, bins->total_codes * sizeof(Cell));
-	for (uint32_t f = 0; f < bins->nfeatures;)
+	(void) matrix_feature(matrix, f, &stride);
+	limit = f - f % matrix->block + stride;
+
+	/* as many features of the block as a cache has room for */
+	while (f + count < limit && sum + feature_ncodes(&bins->features[f + count]) <= BLOCK_CELLS)
+		sum += feature_ncodes(&bins->features[f + count++]);
+	return count;
+}
+
+void
+order_sum(const LearnEnv *env, const Bins *bins, const Matrix *matrix, const Cell *row_cells, const uint32_t *order,
+		  uint32_t n, const uint32_t *offsets, uint32_t feature, uint32_t nfeatures, Cell *cells)
+{
+	for (uint32_t f = feature; f < feature + nfeatures;)
 	{
 		uint32_t	stride;
 		const uint8_t *codes = matrix_feature(matrix, f, &stride);
-		uint32_t	limit = f - f % matrix->block + stride;
-		uint32_t	count = 1;
-		size_t		sum = feature_ncodes(&bins->features[f]);
+		uint32_t	count = features_of_pass(bins, matrix, f);
 
-		/* as many features of the block as a cache has room for */
-		while (f + count < limit && sum + feature_ncodes(&bins->features[f + count]) <= BLOCK_CELLS)
-			sum += feature_ncodes(&bins->features[f + count++]);
 		for (uint32_t done = 0; done < n; done += CHECK_ROWS)
 		{
 			uint32_t	part = n - done < CHECK_ROWS ? n - done : CHECK_ROWS;
 
-			rows->env->check(rows->env->arg);
+			env->check(env->arg);
 			if (matrix->wide)
-				all_features(rows->order + first + done, part, rows->task->cells, codes, stride,
-							 offsets + f, count, cells, true);
+				all_features(order + done, part, row_cells, codes, stride, offsets + f, count, cells, true);
 			else
-				all_features(rows->order + first + done, part, rows->task->cells, codes, stride,
-							 offsets + f, count, cells, false);
+				all_features(order + done, part, row_cells, codes, stride, offsets + f, count, cells, false);
 		}
 		f += count;
 	}
+}
+
+void
+rows_sum_all(RowStore *rows, uint32_t first, uint32_t n, const uint32_t *offsets, Cell *cells)
+{
+	const Bins *bins = rows->setup->bins;
+
+	memset(cells, 0, bins->total_codes * sizeof(Cell));
+	order_sum(rows->env, bins, rows->setup->matrix, rows->task->cells, rows->order + first, n, offsets, 0,
+			  bins->nfeatures, cells);
 }
 
 uint32_t

@@ -80,14 +80,6 @@ typedef struct RowStore
 	size_t		class_sums_size;
 } RowStore;
 
-/* How a split parts codes. */
-typedef struct CodeSide
-{
-	uint32_t	below;			/* numeric: codes below it go left */
-	uint32_t	missing;		/* and this one too; UINT32_MAX: none */
-	const uint8_t *left;		/* category: by code, or NULL */
-} CodeSide;
-
 extern uint32_t rows_matrix_block(bool boosting, size_t nfeatures, size_t code_size);
 extern void rows_init(const LearnEnv *env, const GrowSetup *setup, RowStore *rows);
 extern void rows_load(RowStore *rows, const GrowTask *task);
@@ -117,6 +109,20 @@ extern void rows_sum_dense(RowStore *rows, uint32_t first, uint32_t n, const uin
 /* Dense sums of all features, each beginning at its offset. */
 extern void rows_sum_all(RowStore *rows, uint32_t first, uint32_t n, const uint32_t *offsets,
 						 Cell *cells);
+
+/*
+ * What the two above do of ordered rows, in parts: nfeatures features from feature on, which begins a pass, are added to cells
+ * that are zeroed or have sums already; and row numbers are parted into left (which may be order itself), right ones
+ * behind the left ones, with moved as scratch.  How many went left.
+ */
+extern void order_sum(const LearnEnv *env, const Bins *bins, const Matrix *matrix, const Cell *row_cells,
+					  const uint32_t *order, uint32_t n, const uint32_t *offsets, uint32_t feature,
+					  uint32_t nfeatures, Cell *cells);
+extern uint32_t rows_part_order(const Matrix *matrix, const uint32_t *order, uint32_t n, uint32_t feature,
+								const CodeSide *side, uint32_t *left, uint32_t *moved);
+
+/* How many features one pass over the rows sums, from the first of a pass on. */
+extern uint32_t features_of_pass(const Bins *bins, const Matrix *matrix, uint32_t feature);
 
 /* Codes below ncodes whose cells have rows, ascending; returns how many. */
 extern uint32_t cells_present(const Cell *cells, uint32_t ncodes, uint16_t *present);

@@ -32,12 +32,76 @@ typedef struct LearnEnv
 	void		(*progress) (void *arg, uint32_t done, uint32_t total);
 	void		(*fail) (void *arg, const char *message);	/* never returns */
 	void	   *arg;
+	const struct LearnTeam *team;	/* others who can take part; NULL: none */
 } LearnEnv;
 
 /* env_alloc with overflow-checked count * size; env_alloc0 zeroes as well. */
 extern void *env_alloc(const LearnEnv *env, size_t count, size_t size);
 extern void *env_alloc0(const LearnEnv *env, size_t count, size_t size);
 extern void env_free(const LearnEnv *env, void *pointer);
+
+/* ---- participants ------------------------------------------------------- */
+
+/*
+ * Work that is large enough is divided into numbered items, and several participants take them: the
+ * leader, who called the learner, and others, who may be other processes.  All see one block of memory,
+ * each at an address of its own.  What an item gives depends on its number alone, and whatever is joined is joined
+ * in the order of the numbers, or is an exact sum: so a model does not depend on who took part.
+ */
+typedef enum LearnWork
+{
+	WORK_PREPARE = 1,			/* an item is a feature, then some rows: their bins and codes */
+	WORK_FOREST,				/* an item is a tree */
+	WORK_BOOSTING,				/* phases of rounds; an item is a block of rows or of features */
+	WORK_PREDICT				/* an item is a block of rows */
+} LearnWork;
+
+typedef struct LearnTask
+{
+	LearnWork	work;
+	double		cost;			/* nanoseconds that one participant would take, about */
+	uint32_t	items;			/* more participants than these have nothing to do */
+	size_t		shared;			/* bytes of the block, beside */
+	size_t		each_shared;	/* bytes of it for each participant */
+	size_t		each;			/* bytes that every participant but the leader takes outside of it */
+	size_t		extra;			/* of shared, what the leader alone would not need */
+} LearnTask;
+
+/* One participant's part in a task. */
+typedef struct LearnPart LearnPart;
+
+/* What an item gives, a block of env's memory, is handed over to whoever began the part. */
+typedef void (*LearnPut) (void *arg, uint32_t item, void *block, size_t size);
+
+/*
+ * Begin a part in work that goes on in the block at memory.  participant: 1 and more; 0 is the leader.
+ * Then items, as they are taken; learn_part_put passes on what another participant's item gave.
+ */
+extern LearnPart *learn_part_begin(const LearnEnv *env, LearnWork work, void *memory,
+								   uint32_t participant, LearnPut put, void *put_arg);
+extern void learn_part_item(LearnPart *part, uint32_t phase, uint32_t item);
+extern void learn_part_put(LearnPart *part, uint32_t item, void *block, size_t size);
+extern void learn_part_end(LearnPart *part);
+
+/* How the caller brings others in. */
+typedef struct LearnTeam
+{
+	/*
+	 * How many may take part, the leader included, and the block for them, aligned to 64 bytes; NULL where
+	 * there are to be no others.  The result is given to the other functions.
+	 */
+	void	   *(*gather) (void *arg, const LearnTask *task, uint32_t *participants, void **memory);
+	/* The block is filled: others may come.  own: the leader's part. */
+	void		(*start) (void *crew, LearnPart *own);
+	/* All items of a phase, whoever takes them; back when all are done and what they gave was put. */
+	void		(*run) (void *crew, uint32_t phase, uint32_t nitems);
+	/* There are no more phases; the block stays. */
+	void		(*finish) (void *crew);
+	/* The block goes. */
+	void		(*release) (void *crew);
+	void	   *arg;			/* of gather */
+	uint32_t	grain;			/* rows that are worth to be handed over; 0: some thousands */
+} LearnTeam;
 
 /* ---- input ------------------------------------------------------------ */
 

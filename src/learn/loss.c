@@ -341,17 +341,17 @@ gradients_poisson(const LearnEnv *env, const double *y, size_t n, const double *
 	}
 }
 
-/* All probabilities of every row, class-major, from scores less the row's largest. */
+/* All probabilities of count rows, class-major with n rows a class, from scores less the row's largest. */
 static void
-softmax_probabilities(const LearnEnv *env, uint32_t nclasses, size_t n, const double *score,
+softmax_probabilities(const LearnEnv *env, uint32_t nclasses, size_t n, size_t count, const double *score,
 					  double *prob)
 {
 	double		top[LOSS_BLOCK],
 				sum[LOSS_BLOCK];
 
-	for (size_t first = 0; first < n; first += LOSS_BLOCK)
+	for (size_t first = 0; first < count; first += LOSS_BLOCK)
 	{
-		size_t		m = n - first < LOSS_BLOCK ? n - first : LOSS_BLOCK;
+		size_t		m = count - first < LOSS_BLOCK ? count - first : LOSS_BLOCK;
 
 		env->check(env->arg);
 		for (size_t i = 0; i < m; i++)
@@ -405,46 +405,56 @@ clip_residual(double residual, double delta)
 }
 
 void
-loss_gradients(const LearnEnv *env, Loss *loss, const double *y, const double *w, size_t n,
-			   const double *score, uint32_t k, double *prob, double *gradient, double *hessian)
+loss_begin(const LearnEnv *env, Loss *loss, const double *y, const double *w, size_t n, const double *score)
+{
+	if (loss->kind == LOSS_HUBER)
+		loss->huber_delta = huber_scale(env, y, w, n, score);
+}
+
+void
+loss_gradients_part(const LearnEnv *env, const Loss *loss, const double *y, size_t n, size_t first, size_t count,
+					const double *score, uint32_t k, double *prob, double *gradient, double *hessian)
 {
 	double		q = loss_share(loss);
 
 	env->check(env->arg);
+	y += first;
+	score += first;
+	if (prob)
+		prob += first;
 	if (loss_constant_hessian(loss))
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < count; i++)
 			hessian[i] = 1.0;
 
 	switch (loss->kind)
 	{
 		case LOSS_SQUARED_ERROR:
-			for (size_t i = 0; i < n; i++)
+			for (size_t i = 0; i < count; i++)
 				gradient[i] = y[i] - score[i];
 			break;
 		case LOSS_ABSOLUTE_ERROR:
-			for (size_t i = 0; i < n; i++)
+			for (size_t i = 0; i < count; i++)
 				gradient[i] = (double) (y[i] > score[i]) - (double) (y[i] < score[i]);
 			break;
 		case LOSS_QUANTILE:
 			/* a residual of 0 has no direction: many have it where leaves are quantiles */
-			for (size_t i = 0; i < n; i++)
+			for (size_t i = 0; i < count; i++)
 				gradient[i] = y[i] > score[i] ? q : y[i] < score[i] ? q - 1.0 : 0.0;
 			break;
 		case LOSS_HUBER:
-			loss->huber_delta = huber_scale(env, y, w, n, score);
-			for (size_t i = 0; i < n; i++)
+			for (size_t i = 0; i < count; i++)
 				gradient[i] = clip_residual(y[i] - score[i], loss->huber_delta);
 			break;
 		case LOSS_POISSON:
-			gradients_poisson(env, y, n, score, gradient, hessian);
+			gradients_poisson(env, y, count, score, gradient, hessian);
 			break;
 		case LOSS_LOGISTIC:
-			gradients_logistic(env, y, n, score, gradient, hessian);
+			gradients_logistic(env, y, count, score, gradient, hessian);
 			break;
 		case LOSS_SOFTMAX:
 			if (k == 0)
-				softmax_probabilities(env, loss->nclasses, n, score, prob);
-			for (size_t i = 0; i < n; i++)
+				softmax_probabilities(env, loss->nclasses, n, count, score, prob);
+			for (size_t i = 0; i < count; i++)
 			{
 				double		p = prob[k * n + i];
 
@@ -453,6 +463,14 @@ loss_gradients(const LearnEnv *env, Loss *loss, const double *y, const double *w
 			}
 			break;
 	}
+}
+
+void
+loss_gradients(const LearnEnv *env, Loss *loss, const double *y, const double *w, size_t n,
+			   const double *score, uint32_t k, double *prob, double *gradient, double *hessian)
+{
+	loss_begin(env, loss, y, w, n, score);
+	loss_gradients_part(env, loss, y, n, 0, n, score, k, prob, gradient, hessian);
 }
 
 /* ---- leaves -------------------------------------------------------------------------------- */
@@ -558,18 +576,18 @@ sum_logistic(const double *y, const double *w, size_t n, const double *score)
 	return sum_get(&sum);
 }
 
-/* Sum of the log losses of a softmax, log(sum of e^(s_k - top)) + top - s_y. */
+/* Sum of the log losses of a softmax, log(sum of e^(s_k - top)) + top - s_y, of count rows; n rows a class. */
 static double
-sum_softmax(uint32_t nclasses, const double *y, const double *w, size_t n, const double *score)
+sum_softmax(uint32_t nclasses, const double *y, const double *w, size_t n, size_t count, const double *score)
 {
 	double		top[LOSS_BLOCK],
 				total[LOSS_BLOCK],
 				z[LOSS_BLOCK];
 	Sum			sum = {0.0, 0.0};
 
-	for (size_t first = 0; first < n; first += LOSS_BLOCK)
+	for (size_t first = 0; first < count; first += LOSS_BLOCK)
 	{
-		size_t		m = n - first < LOSS_BLOCK ? n - first : LOSS_BLOCK;
+		size_t		m = count - first < LOSS_BLOCK ? count - first : LOSS_BLOCK;
 		double		block = 0.0;
 
 		for (size_t i = 0; i < m; i++)
@@ -622,33 +640,46 @@ regression_loss(const Loss *loss, double y, double score)
 }
 
 double
-loss_mean(const Loss *loss, const double *y, const double *w, size_t n, const double *score)
+loss_sum_part(const Loss *loss, const double *y, const double *w, size_t n, size_t first, size_t count,
+			  const double *score)
 {
-	Sum			sum = {0.0, 0.0},
-				weight = {0.0, 0.0};
-	double		total;
+	Sum			sum = {0.0, 0.0};
 
-	if (n == 0)
-		return NAN;
+	y += first;
+	score += first;
+	if (w)
+		w += first;
 	if (loss->kind == LOSS_LOGISTIC)
-		total = sum_logistic(y, w, n, score);
-	else if (loss->kind == LOSS_SOFTMAX)
-		total = sum_softmax(loss->nclasses, y, w, n, score);
-	else
+		return sum_logistic(y, w, count, score);
+	if (loss->kind == LOSS_SOFTMAX)
+		return sum_softmax(loss->nclasses, y, w, n, count, score);
+	for (size_t i = 0; i < count; i++)
 	{
-		for (size_t i = 0; i < n; i++)
-		{
-			double		row = regression_loss(loss, y[i], score[i]);
+		double		row = regression_loss(loss, y[i], score[i]);
 
-			sum_add(&sum, w ? w[i] * row : row);
-		}
-		total = sum_get(&sum);
+		sum_add(&sum, w ? w[i] * row : row);
 	}
+	return sum_get(&sum);
+}
+
+double
+loss_weight(const double *w, size_t n)
+{
+	Sum			weight = {0.0, 0.0};
+
 	if (w == NULL)
-		return total / (double) n;
+		return (double) n;
 	for (size_t i = 0; i < n; i++)
 		sum_add(&weight, w[i]);
-	return sum_get(&weight) > 0.0 ? total / sum_get(&weight) : NAN;
+	return sum_get(&weight);
+}
+
+double
+loss_mean(const Loss *loss, const double *y, const double *w, size_t n, const double *score)
+{
+	double		weight = loss_weight(w, n);
+
+	return weight > 0.0 ? loss_sum_part(loss, y, w, n, 0, n, score) / weight : NAN;
 }
 
 /* ---- links --------------------------------------------------------------------------------------- */

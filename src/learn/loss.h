@@ -14,7 +14,7 @@ typedef struct Loss
 	LearnLoss	kind;
 	double		quantile;		/* LOSS_QUANTILE */
 	uint32_t	nclasses;		/* 0 for regression */
-	double		huber_delta;	/* LOSS_HUBER: set by loss_gradients each round, the weighted
+	double		huber_delta;	/* LOSS_HUBER: set by loss_begin each round, the weighted
 								 * 0.9 quantile of |y - score| (Friedman 2001) */
 } Loss;
 
@@ -35,6 +35,16 @@ extern void loss_gradients(const LearnEnv *env, Loss *loss, const double *y, con
 						   size_t n, const double *score, uint32_t k,
 						   double *prob, double *gradient, double *hessian);
 
+/*
+ * The same in two steps: once a round, what needs all rows; then rows first .. first + count - 1 of the n, whose
+ * results are gradient[0 .. count) and hessian[0 .. count).
+ */
+extern void loss_begin(const LearnEnv *env, Loss *loss, const double *y, const double *w, size_t n,
+					   const double *score);
+extern void loss_gradients_part(const LearnEnv *env, const Loss *loss, const double *y, size_t n, size_t first,
+								size_t count, const double *score, uint32_t k, double *prob, double *gradient,
+								double *hessian);
+
 /* Is the hessian 1 for every row (squared, absolute, quantile, huber)? */
 extern bool loss_constant_hessian(const Loss *loss);
 
@@ -52,6 +62,11 @@ extern double loss_leaf(const LearnEnv *env, const Loss *loss, const double *y, 
 /* Weighted mean loss, for learning curves and early stopping. */
 extern double loss_mean(const Loss *loss, const double *y, const double *w, size_t n,
 						const double *score);
+
+/* Its parts: the weighted losses of rows first .. first + count - 1 of the n, and the sum of all weights. */
+extern double loss_sum_part(const Loss *loss, const double *y, const double *w, size_t n, size_t first, size_t count,
+							const double *score);
+extern double loss_weight(const double *w, size_t n);
 
 /* Bounds on a leaf's value before the learning rate (poisson: +-20; else +-inf). */
 extern double loss_leaf_limit(const Loss *loss);

@@ -9,9 +9,9 @@
 
 #define TILE_ROWS	256			/* rows of a feature that are coded together */
 
-/* Codes of rows[0 .. n) of one feature. */
+/* Codes of rows first .. first + n - 1 of the rows (NULL: of all) of one feature. */
 static void
-code_tile(const LearnColumn *column, const FeatureBins *fb, const uint32_t *rows, size_t n,
+code_tile(const LearnColumn *column, const FeatureBins *fb, const uint32_t *rows, size_t first, size_t n,
 		  uint16_t *out)
 {
 	uint32_t	missing = fb->nbins;
@@ -20,7 +20,7 @@ code_tile(const LearnColumn *column, const FeatureBins *fb, const uint32_t *rows
 	{
 		for (size_t i = 0; i < n; i++)
 		{
-			uint32_t	code = column->codes[rows[i]];
+			uint32_t	code = column->codes[rows ? rows[first + i] : first + i];
 
 			out[i] = (uint16_t) (code < missing ? code : missing);
 		}
@@ -28,7 +28,7 @@ code_tile(const LearnColumn *column, const FeatureBins *fb, const uint32_t *rows
 	}
 	for (size_t i = 0; i < n; i++)
 	{
-		double		v = column->values[rows[i]];
+		double		v = column->values[rows ? rows[first + i] : first + i];
 		uint32_t	b = count_below(fb->upper, fb->nbins, v);
 
 		/* above the last bin's upper end lies infinity alone */
@@ -37,46 +37,59 @@ code_tile(const LearnColumn *column, const FeatureBins *fb, const uint32_t *rows
 	}
 }
 
-/* Code rows[0 .. nrows) of data. */
 void
-matrix_make(const LearnEnv *env, const LearnData *data, const uint32_t *rows, size_t nrows,
-			const Bins *bins, uint32_t block, Matrix *matrix)
+matrix_begin(const LearnEnv *env, size_t nrows, const Bins *bins, uint32_t block, Matrix *matrix)
+{
+	matrix->nrows = nrows;
+	matrix->nfeatures = bins->nfeatures;
+	matrix->block = block < bins->nfeatures ? block : bins->nfeatures;
+	matrix->wide = bins->max_codes > 256;
+	matrix->codes = env_alloc(env, nrows * (matrix->wide ? 2 : 1), bins->nfeatures);
+}
+
+void
+matrix_code_rows(const LearnEnv *env, const LearnColumn *columns, const Bins *bins, const uint32_t *rows,
+				 size_t first, size_t n, Matrix *matrix)
 {
 	uint16_t	tile[TILE_ROWS];
 
-	matrix->nrows = nrows;
-	matrix->nfeatures = data->nfeatures;
-	matrix->block = block < data->nfeatures ? block : data->nfeatures;
-	matrix->wide = bins->max_codes > 256;
-	matrix->codes = env_alloc(env, nrows * (matrix->wide ? 2 : 1), data->nfeatures);
-	for (size_t first = 0; first < nrows; first += TILE_ROWS)
+	for (size_t from = 0; from < n; from += TILE_ROWS)
 	{
-		size_t		n = nrows - first < TILE_ROWS ? nrows - first : TILE_ROWS;
+		size_t		m = n - from < TILE_ROWS ? n - from : TILE_ROWS;
 
-		for (uint32_t f = 0; f < data->nfeatures; f++)
+		for (uint32_t f = 0; f < bins->nfeatures; f++)
 		{
 			uint32_t	stride;
 			uint8_t    *codes = (uint8_t *) matrix_feature(matrix, f, &stride);
 
 			if (f % 64 == 0)
 				env->check(env->arg);
-			code_tile(&data->columns[f], &bins->features[f], rows + first, n, tile);
+			code_tile(&columns[f], &bins->features[f], rows, from, m, tile);
 			if (matrix->wide)
 			{
-				uint16_t   *out = (uint16_t *) (void *) codes + first * stride;
+				uint16_t   *out = (uint16_t *) (void *) codes + (first + from) * stride;
 
-				for (size_t i = 0; i < n; i++)
+				for (size_t i = 0; i < m; i++)
 					out[i * stride] = tile[i];
 			}
 			else
 			{
-				uint8_t    *out = codes + first * stride;
+				uint8_t    *out = codes + (first + from) * stride;
 
-				for (size_t i = 0; i < n; i++)
+				for (size_t i = 0; i < m; i++)
 					out[i * stride] = (uint8_t) tile[i];
 			}
 		}
 	}
+}
+
+/* Code rows[0 .. nrows) of data. */
+void
+matrix_make(const LearnEnv *env, const LearnData *data, const uint32_t *rows, size_t nrows,
+			const Bins *bins, uint32_t block, Matrix *matrix)
+{
+	matrix_begin(env, nrows, bins, block, matrix);
+	matrix_code_rows(env, data->columns, bins, rows, 0, nrows, matrix);
 }
 
 void

@@ -58,12 +58,36 @@ typedef struct Matrix
 	uint8_t    *codes;
 } Matrix;
 
+/* What making bins of a feature takes. */
+typedef struct BinScratch
+{
+	uint64_t   *keys;
+	uint64_t   *other;
+	uint32_t   *counts;
+	uint32_t   *last;
+} BinScratch;
+
+/*
+ * Bins of all features are made in steps: begin knows kinds; then each numeric feature's, of the values of rows
+ * train[0 .. ntrain) (NULL: the first ntrain); end adds up what all have.
+ */
+extern void bins_begin(const LearnEnv *env, const LearnData *data, Bins *bins);
+extern void numeric_bins(const LearnEnv *env, const double *values, const uint32_t *train, size_t ntrain,
+						 uint32_t max_bins, BinScratch *scratch, FeatureBins *fb);
+extern void bins_end(Bins *bins);
+extern void bins_scratch_init(const LearnEnv *env, size_t ntrain, BinScratch *scratch);
+extern void bins_scratch_free(const LearnEnv *env, BinScratch *scratch);
+
 extern void bins_make(const LearnEnv *env, const LearnData *data, const uint32_t *train,
 					  size_t ntrain, uint32_t max_bins, Bins *bins);
 extern void bins_free(const LearnEnv *env, Bins *bins);
 extern double bins_threshold(const FeatureBins *fb, uint32_t bin, uint32_t beyond);
 extern size_t bins_memory(const LearnData *data, size_t ntrain, uint32_t max_bins);
 
+/* A matrix without codes yet, and the codes of its rows first .. first + n - 1, which are rows[0 .. n) of columns (NULL: the first n). */
+extern void matrix_begin(const LearnEnv *env, size_t nrows, const Bins *bins, uint32_t block, Matrix *matrix);
+extern void matrix_code_rows(const LearnEnv *env, const LearnColumn *columns, const Bins *bins, const uint32_t *rows,
+							 size_t first, size_t n, Matrix *matrix);
 extern void matrix_make(const LearnEnv *env, const LearnData *data, const uint32_t *rows,
 						size_t nrows, const Bins *bins, uint32_t block, Matrix *matrix);
 extern void matrix_free(const LearnEnv *env, Matrix *matrix);

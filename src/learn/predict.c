@@ -353,29 +353,3 @@ learn_predict_row(const LearnModel *model, const double *x, uint32_t *codes, dou
 	}
 	predict_finish(model, sums, model->ntrees, out);
 }
-
-void
-learn_predict_columns(const LearnEnv *env, const LearnModel *model, const LearnColumn *columns,
-					  const uint32_t *rows, size_t nrows, double *out)
-{
-	size_t		block = predict_block_rows(model);
-	uint32_t   *codes;
-	LearnNode  *leaves;
-	double	   *sums;
-
-	if (block > nrows)
-		block = nrows;
-	codes = env_alloc(env, block * model->nfeatures, sizeof(uint32_t));
-	leaves = env_alloc(env, block, sizeof(LearnNode));
-	sums = env_alloc(env, block * predict_nsums(model), sizeof(double));
-	for (size_t first = 0; first < nrows; first += block)
-	{
-		size_t		n = nrows - first < block ? nrows - first : block;
-
-		predict_encode_columns(model, columns, rows, first, n, codes);
-		predict_block(env, model, codes, n, leaves, sums, out + first * learn_noutputs(model));
-	}
-	env_free(env, sums);
-	env_free(env, leaves);
-	env_free(env, codes);
-}

@@ -259,13 +259,73 @@ builder_set(TreeBuilder *builder, uint16_t *codes, uint32_t n)
 	return builder->nsets - 1;
 }
 
-/* The tree in arrays of its own; the builder is ready for the next. */
+/* What a tree's block begins with; its arrays follow, the widest elements first. */
+typedef struct TreeHead
+{
+	uint32_t	nnodes;
+	uint32_t	ngains;
+	uint32_t	nleaves;
+	uint32_t	nclasses;
+	uint32_t	nsets;
+	uint32_t	nwords;
+} TreeHead;
+
+/* The next array of a block: its place, counted on. */
+static void *
+next_array(uint8_t *block, size_t *used, size_t n, size_t size)
+{
+	uint8_t    *place = block ? block + *used : NULL;
+
+	*used += n * size;
+	return n > 0 ? place : NULL;
+}
+
+/* Find the arrays that head tells of in a block (NULL: it is only measured). */
+static void
+lay_out(const TreeHead *head, uint8_t *block, GrownTree *tree)
+{
+	size_t		used = sizeof(TreeHead);
+
+	tree->block = block;
+	tree->nnodes = head->nnodes;
+	tree->ngains = head->ngains;
+	tree->nleaves = head->nleaves;
+	tree->nsets = head->nsets;
+	tree->nodes = next_array(block, &used, head->nnodes, sizeof(LearnNode));
+	tree->gains = next_array(block, &used, head->ngains, sizeof(TreeGain));
+	tree->leaf_table = next_array(block, &used, (size_t) head->nleaves * head->nclasses, sizeof(double));
+	tree->covers = next_array(block, &used, head->nnodes, sizeof(float));
+	tree->set_first = next_array(block, &used, head->nsets > 0 ? head->nsets + 1 : 0, sizeof(uint32_t));
+	tree->set_words = next_array(block, &used, head->nwords, sizeof(uint32_t));
+	tree->beyond = next_array(block, &used, head->nnodes, sizeof(uint16_t));
+	tree->size = used;
+}
+
+void
+grown_tree_view(void *block, GrownTree *tree)
+{
+	memset(tree, 0, sizeof(*tree));
+	lay_out(block, block, tree);
+}
+
+/* Copy n elements of scratch into the place they have in a block. */
+static void
+fill_array(void *to, const void *from, size_t n, size_t size)
+{
+	if (n > 0)
+		memcpy(to, from, n * size);
+}
+
+/* The tree in a block of its own; the builder is ready for the next. */
 void
 builder_finish(TreeBuilder *builder, GrownTree *tree)
 {
 	const LearnEnv *env = builder->env;
 	uint32_t	n = builder->nnodes;
 	uint32_t	nfeatures = builder->setup->bins->nfeatures;
+	TreeHead	head = {.nnodes = n, .nleaves = builder->nleaves, .nclasses = builder->setup->nclasses,
+		.nsets = builder->nsets, .nwords = builder->nsets > 0 ? builder->nwords : 0};
+	uint32_t	gains = 0;
 
 	memset(tree, 0, sizeof(*tree));
 	for (uint32_t i = 0; i < n; i++)
@@ -281,44 +341,37 @@ builder_finish(TreeBuilder *builder, GrownTree *tree)
 		if (builder->beyond[child + 1] == NODE_IS_LEAF)
 			node->split.feature |= NODE_RIGHT_LEAF;
 	}
-	tree->nnodes = n;
-	tree->nodes = copy_array(env, builder->nodes, n, sizeof(LearnNode));
-	tree->beyond = copy_array(env, builder->beyond, n, sizeof(uint16_t));
-	tree->covers = copy_array(env, builder->covers, n, sizeof(float));
+	for (uint32_t f = 0; f < nfeatures; f++)
+		head.ngains += builder->splits[f] > 0;
+	lay_out(&head, NULL, tree);
+	lay_out(&head, env_alloc(env, 1, tree->size), tree);
+	memcpy(tree->block, &head, sizeof(head));
+	fill_array(tree->nodes, builder->nodes, n, sizeof(LearnNode));
+	fill_array(tree->beyond, builder->beyond, n, sizeof(uint16_t));
+	fill_array(tree->covers, builder->covers, n, sizeof(float));
+	fill_array(tree->leaf_table, builder->leaf_table, (size_t) head.nleaves * head.nclasses, sizeof(double));
+	if (head.nsets > 0)
+	{
+		fill_array(tree->set_first, builder->set_first, head.nsets + 1, sizeof(uint32_t));
+		fill_array(tree->set_words, builder->set_words, head.nwords, sizeof(uint32_t));
+		memset(builder->set_table, 0, SET_TABLE * sizeof(uint32_t));
+	}
+	for (uint32_t f = 0; f < nfeatures; f++)
+	{
+		if (builder->splits[f] == 0)
+			continue;
+		tree->gains[gains].feature = f;
+		tree->gains[gains].splits = builder->splits[f];
+		tree->gains[gains++].gain = builder->gain[f];
+		builder->splits[f] = 0;
+		builder->gain[f] = 0.0;
+	}
 	if (builder->setup->boosting)
 	{
 		tree->first = copy_array(env, builder->first, n, sizeof(uint32_t));
 		tree->count = copy_array(env, builder->count, n, sizeof(uint32_t));
 		if (builder->setup->monotone)
 			tree->bounds = copy_array(env, builder->bounds, n, 2 * sizeof(double));
-	}
-	tree->nleaves = builder->nleaves;
-	if (tree->nleaves > 0)
-		tree->leaf_table = copy_array(env, builder->leaf_table,
-									  (size_t) tree->nleaves * builder->setup->nclasses,
-									  sizeof(double));
-	tree->nsets = builder->nsets;
-	if (tree->nsets > 0)
-	{
-		tree->set_first = copy_array(env, builder->set_first, tree->nsets + 1, sizeof(uint32_t));
-		tree->set_words = copy_array(env, builder->set_words, builder->nwords, sizeof(uint32_t));
-		memset(builder->set_table, 0, SET_TABLE * sizeof(uint32_t));
-	}
-
-	for (uint32_t f = 0; f < nfeatures; f++)
-		tree->ngains += builder->splits[f] > 0;
-	tree->gains = env_alloc(env, tree->ngains, sizeof(TreeGain));
-	tree->ngains = 0;
-	for (uint32_t f = 0; f < nfeatures; f++)
-	{
-		if (builder->splits[f] == 0)
-			continue;
-		tree->gains[tree->ngains].feature = f;
-		tree->gains[tree->ngains].splits = builder->splits[f];
-		tree->gains[tree->ngains].gain = builder->gain[f];
-		tree->ngains++;
-		builder->splits[f] = 0;
-		builder->gain[f] = 0.0;
 	}
 }
 
@@ -344,13 +397,7 @@ builder_free(TreeBuilder *builder)
 void
 grown_tree_free(const LearnEnv *env, GrownTree *tree)
 {
-	env_free(env, tree->nodes);
-	env_free(env, tree->beyond);
-	env_free(env, tree->covers);
-	env_free(env, tree->set_first);
-	env_free(env, tree->set_words);
-	env_free(env, tree->leaf_table);
-	env_free(env, tree->gains);
+	env_free(env, tree->block);
 	env_free(env, tree->first);
 	env_free(env, tree->count);
 	env_free(env, tree->bounds);

@@ -111,6 +111,26 @@ task_weight(const GrowTask *task, uint32_t row)
 	return task->times[row] * (task->weight ? task->weight[row] : 1);
 }
 
+/* How a split parts codes. */
+typedef struct CodeSide
+{
+	uint32_t	below;			/* numeric: codes below it go left */
+	uint32_t	missing;		/* and this one too; UINT32_MAX: none */
+	const uint8_t *left;		/* category: by code, or NULL */
+} CodeSide;
+
+/*
+ * Others who take part in what is done to the rows of a large node (boosting): the same results.  sum: sums of the
+ * rows by code, all features; part: their parting, and how many go left.
+ */
+typedef struct GrowHelp
+{
+	uint32_t	least_rows;		/* of a node for which it pays */
+	void		(*sum) (void *arg, uint32_t first, uint32_t n, Cell *cells);
+	uint32_t	(*part) (void *arg, uint32_t first, uint32_t n, uint32_t feature, const CodeSide *side);
+	void	   *arg;
+} GrowHelp;
+
 /* What all trees of a fit have in common. */
 typedef struct GrowSetup
 {
@@ -122,6 +142,7 @@ typedef struct GrowSetup
 	uint32_t	max_rows;		/* of a task */
 	uint32_t	max_leaf_nodes;
 	uint32_t	max_features;
+	const GrowHelp *help;		/* boosting: NULL where there are no others */
 } GrowSetup;
 
 /* A feature's part of a tree's importance. */
@@ -143,6 +164,8 @@ typedef struct TreeGain
 
 typedef struct GrownTree
 {
+	void	   *block;			/* has all arrays, those of boosting aside; see grown_tree_view */
+	size_t		size;			/* of block */
 	uint32_t	nnodes;
 	LearnNode  *nodes;
 	uint16_t   *beyond;
@@ -161,6 +184,9 @@ typedef struct GrownTree
 } GrownTree;
 
 extern void grown_tree_free(const LearnEnv *env, GrownTree *tree);
+
+/* The tree whose arrays are in a block, which becomes the tree's own: the same block, or a copy of its bytes. */
+extern void grown_tree_view(void *block, GrownTree *tree);
 
 /* ---- building one, node by node (tree.c) -------------------------------- */
 

@@ -99,6 +99,8 @@ check_weights(const Training *t, const uint32 *rows, size_t n)
 static void
 fit_prepare(Training *t, const uint32 *rows, size_t n, size_t nwatch, const LearnParams *params)
 {
+	size_t		need;
+
 	t->data.weight = fit_weights(t, rows, n);
 	if (t->data.weight)
 		check_weights(t, rows, n);
@@ -108,11 +110,12 @@ fit_prepare(Training *t, const uint32 *rows, size_t n, size_t nwatch, const Lear
 		clean_fit(t, rows, n);
 		encode_fit(t->frame, &t->target, &t->values, rows, n, &t->set);
 	}
-	training_check_memory(t->context,
-						  t->from ? learn_continue_memory(&t->from->start, &t->data, n, nwatch, params) :
-						  learn_fit_memory(&t->data, n, nwatch, params), "training needs",
+	need = t->from ? learn_continue_memory(&t->from->start, &t->data, n, nwatch, params) :
+		learn_fit_memory(&t->data, n, nwatch, params);
+	training_check_memory(t->context, need, "training needs",
 						  psprintf("%zu rows, %u features, %u trees.", n, t->set.nfeatures, params->n_estimators),
 						  "Raise echolon.max_memory, or train on fewer rows, fewer trees, smaller trees (max_depth, max_leaf_nodes, min_samples_leaf).");
+	workers_prepare(t, need);
 }
 
 static void
@@ -120,9 +123,9 @@ fit_rows(Training *t, const uint32 *rows, size_t n, const uint32 *watch, size_t 
 {
 	fit_prepare(t, rows, n, nwatch, &t->params);
 	if (t->from)
-		learn_continue(backend_env(), &t->from->start, &t->data, rows, n, watch, nwatch, &t->params, &t->fit);
+		learn_continue(training_env(t), &t->from->start, &t->data, rows, n, watch, nwatch, &t->params, &t->fit);
 	else
-		learn_fit(backend_env(), &t->data, rows, n, watch, nwatch, &t->params, &t->fit);
+		learn_fit(training_env(t), &t->data, rows, n, watch, nwatch, &t->params, &t->fit);
 }
 
 double
@@ -139,9 +142,9 @@ fit_trial(Training *t, const uint32 *rows, size_t n, const uint32 *test, size_t 
 							  params.algorithm == LEARN_FOREST ? TRIAL_TREES : TRIAL_ROUNDS);
 	params.early_stopping_rounds = 0;
 	fit_prepare(t, rows, n, 0, &params);
-	learn_fit(backend_env(), &t->data, rows, n, NULL, 0, &params, &fit);
+	learn_fit(training_env(t), &t->data, rows, n, NULL, 0, &params, &fit);
 	predictions = palloc_rows(ntest, sizeof(double) * learn_noutputs(&fit.model));
-	learn_predict_columns(backend_env(), &fit.model, t->set.columns, test, ntest, predictions);
+	learn_predict_columns(training_env(t), &fit.model, t->set.columns, test, ntest, predictions);
 	scores_measure(&t->target, 0.5, test, ntest, predictions, &scores);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
@@ -174,7 +177,7 @@ predict_rows(const Training *t, const uint32 *rows, size_t n)
 	double	   *out = palloc_extended(mul_size(sizeof(double) * learn_noutputs(&t->fit.model), Max(n, 1)),
 									  MCXT_ALLOC_HUGE);
 
-	learn_predict_columns(backend_env(), &t->fit.model, t->set.columns, rows, n, out);
+	learn_predict_columns(training_env(t), &t->fit.model, t->set.columns, rows, n, out);
 	return out;
 }
 

@@ -138,6 +138,8 @@ static const ParamDef param_defs[PARAM_COUNT] = {
 	"column: all rows of one value are on the same side", "GroupShuffleSplit", NULL, NULL},
 	[PARAM_REFIT] = {"refit", PTYPE_BOOLEAN, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
 	"fit again to all rows after measuring; NULL: only with split_by", "refit", NULL, NULL},
+	[PARAM_N_JOBS] = {"n_jobs", PTYPE_INTEGER, IN_BOTH, NULL, NULL, 1, 1024, false, NULL,
+	"processes that train together, at most, this one included: as far as max_parallel_maintenance_workers, max_parallel_workers, max_worker_processes and echolon.max_memory allow and the work is worth it; NULL: at most one a processor. The model is the same, byte for byte", "n_jobs", "num_threads", "nthread"},
 	[PARAM_SEED] = {"seed", PTYPE_BIGINT, IN_BOTH, "42", "42", -9.3e18, 9.3e18, false, NULL,
 	"of everything random: the same data, parameters and seed give the same model", "random_state", "seed", "seed"},
 };
@@ -245,6 +247,13 @@ check_word(const ParamDef *def, const char *word)
 {
 	if (def->words && !word_in(word, def->words))
 		range_error(def, psprintf("'%s'", word));
+}
+
+/* Is a parameter part of what a model is made from, and so of its recipe? */
+static bool
+param_in_recipe(int id)
+{
+	return id != PARAM_MODEL && id != PARAM_N_JOBS;
 }
 
 /* Fill in a text that stands for a parameter: a default, or a word of PTYPE_NUMBER_OR_WORD. */
@@ -416,7 +425,7 @@ params_from_json(const Jsonb *parameters, LearnAlgorithm algorithm, const char *
 		ParamValue *value = &values->value[id];
 		JsonbValue	json;
 
-		if ((def->functions & function) == 0 || id == PARAM_MODEL ||
+		if ((def->functions & function) == 0 || !param_in_recipe(id) ||
 			getKeyJsonValueFromContainer(unconstify(JsonbContainer *, &parameters->root), def->name,
 										 (int) strlen(def->name), &json) == NULL)
 			continue;
@@ -678,7 +687,7 @@ params_json(const ParamValues *values, const LearnParams *params, StringInfo out
 		const ParamDef *def = &param_defs[id];
 		const ParamValue *value = &values->value[id];
 
-		if ((def->functions & function) == 0 || id == PARAM_MODEL)
+		if ((def->functions & function) == 0 || !param_in_recipe(id))
 			continue;
 		appendStringInfo(out, "%s\"%s\": ", first ? "" : ", ", def->name);
 		first = false;

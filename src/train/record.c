@@ -441,6 +441,6 @@ record_details(const Training *t)
 		appendStringInfoString(&buf, ", \"cleaning\": ");
 		clean_json(t, &buf);
 	}
-	appendStringInfoChar(&buf, '}');
+	appendStringInfo(&buf, ", \"processes\": %d}", training_processes(t));
 	return jsonb_from_text(buf.data);
 }

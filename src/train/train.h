@@ -275,6 +275,9 @@ typedef struct Predicted
 	double	   *values;
 } Predicted;
 
+/* Parallel workers of a training; see workers.c. */
+typedef struct Workers Workers;
+
 typedef struct Training
 {
 	MemoryContext context;		/* all it allocates is in it */
@@ -287,6 +290,7 @@ typedef struct Training
 	Continuation *from;			/* NULL: it begins anew */
 	struct Training *whole;		/* this one is of a group of that one's rows; NULL: of its own */
 	struct Grouping *grouping;	/* group_by; NULL: none */
+	Workers    *workers;		/* from the first fit on; a group's are the whole's */
 	FeatureSet *feature_set;	/* the relation is its view; NULL: none's */
 	Frame	   *frame;
 	Target		target;
@@ -411,6 +415,20 @@ extern void training_baseline(Training *t);
  * new version on the other.
  */
 extern void continue_and_measure(Training *t);
+
+/* ---- workers.c: parallel workers ---------------------------------------------------------- */
+
+/*
+ * Let fits and predictions from here on have workers, as many as n_jobs, the settings and the memory that is left
+ * allow.  need: bytes that the next fit takes in one process.
+ */
+extern void workers_prepare(Training *t, size_t need);
+
+/* What the learner gets from a training: memory, a cancel check, and its workers, if it has any. */
+extern const LearnEnv *training_env(const Training *t);
+
+/* The most processes that took part in anything, this one included. */
+extern int	training_processes(const Training *t);
 
 /* ---- groups.c: group_by, a model for each group beside the common one ------------------ */
 
