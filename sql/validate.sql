@@ -62,8 +62,8 @@ INSERT INTO codes SELECT zip, fraud, amount, '{}' FROM codes WHERE fraud = 1;
 SELECT rule, severity, affected, message, hint FROM echolon_validate('codes', 'fraud') WHERE rule = 'duplicate_rows';
 
 -- many columns of one rule
-CREATE TABLE wide AS SELECT i AS id, 1 AS a, 2 AS b, 3 AS c, (i::int8 * 104729 % 997) AS y FROM generate_series(1, 500) AS i;
-SELECT rule, severity, column_name, affected, message, hint FROM echolon_validate('wide', 'y', columns_per_rule => 1);
-SELECT * FROM echolon_validate('wide', 'y', columns_per_rule => 0);
+CREATE TABLE repeated_kinds AS SELECT i AS id, 1 AS a, 2 AS b, 3 AS c, (i::int8 * 104729 % 997) AS y FROM generate_series(1, 500) AS i;
+SELECT rule, severity, column_name, affected, message, hint FROM echolon_validate('repeated_kinds', 'y', columns_per_rule => 1);
+SELECT * FROM echolon_validate('repeated_kinds', 'y', columns_per_rule => 0);
 DROP VIEW few, nothing;
-DROP TABLE shop, fine, visits, codes, wide;
+DROP TABLE shop, fine, visits, codes, repeated_kinds;
