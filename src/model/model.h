@@ -53,13 +53,19 @@ typedef struct ModelVersion		/* palloc'd in the caller's context */
 	int32		version;		/* 1, 2, … within the model */
 	uint8		digest[16];		/* of the bytes; the key of the cache */
 	int64		length;			/* of the bytes */
+	bool		retired;		/* the bytes are gone */
 } ModelVersion;
 
-/* version 0: the active one.  Raises: no such model (or none you may see), no such version, no right. */
+/*
+ * model may be "name@alias".  version 0: that of the alias, else the active one.  Raises: no such model (or none you may see), no such version, no right.
+ */
 extern ModelVersion *store_lookup(const char *model, int32 version, ModelRight right);
 
 /* "regression" or "classification", which a retraining keeps; NULL: no such model, or none you may see. */
 extern char *store_task(const char *model);
+
+/* Raise that the bytes of a version are gone. */
+extern _Noreturn void store_retired(const ModelVersion *version);
 
 /* The stored bytes, 8-byte aligned, palloc'd (huge). */
 extern uint8 *store_read_bytes(const ModelVersion *version);
