@@ -91,6 +91,12 @@ check_name(const char *model, const char *relation, const char *target, StoredMo
 	if (!store_find_model(model, snapshot, found))
 	{
 		UnregisterSnapshot(snapshot);
+		if (strchr(model, '@') != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_NAME),
+					 errmsg("the name of a model cannot have an @ in it"),
+					 errdetail("\"%s\" would be a version of another model: name@alias.", model),
+					 errhint("Give another one with model => 'name'.")));
 		return false;
 	}
 	have = rights_of_model(found, snapshot);

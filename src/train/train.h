@@ -58,6 +58,9 @@ extern void target_resolve(const Frame *frame, const ParamValues *values, Target
 /* Find the cut on the training rows, which are to be known by now, and make 'other' and 'high' of all rows. */
 extern void target_cut(const Frame *frame, double percentile, const uint32 *rows, size_t n, Target *target);
 
+/* The second half of it: make 'other' and 'high' of all rows by a cut that is known. */
+extern void target_split(const Frame *frame, double cut, Target *target);
+
 /* ---- features.c: frame columns to learner's columns and the model's schema -- */
 
 /* A category column that is target-encoded: its features hold numbers that encode_fit fills in. */

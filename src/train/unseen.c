@@ -36,7 +36,7 @@ unseen_by_hash(const JsonbContainer *split, uint64 seed, const Frame *frame, con
 	uint32		n = Max(target->nclasses, 1);
 	uint64	   *thresholds = palloc(mul_size(sizeof(uint64), n));
 	bool	   *known = palloc(n);
-	uint64		common;
+	uint64		common = 0;
 	bool		single;
 
 	if (!value || value->type != jbvBinary)
