@@ -74,6 +74,7 @@ extern uint8 *store_read_bytes(const ModelVersion *version);
 extern Jsonb *store_read_metrics(const ModelVersion *version);
 extern Jsonb *store_read_curve(const ModelVersion *version);
 extern Jsonb *store_read_recipe(const ModelVersion *version);
+extern char *store_read_fingerprint(const ModelVersion *version);
 extern List *store_read_notes(const ModelVersion *version); /* of char * */
 
 /*

@@ -416,6 +416,14 @@ store_read_recipe(const ModelVersion *version)
 	return (Jsonb *) read_column(version, VERSION_STORE_RECIPE);
 }
 
+char *
+store_read_fingerprint(const ModelVersion *version)
+{
+	struct varlena *stored = read_column(version, VERSION_STORE_FINGERPRINT);
+
+	return stored == NULL ? NULL : text_to_cstring((text *) stored);
+}
+
 List *
 store_read_notes(const ModelVersion *version)
 {

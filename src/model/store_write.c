@@ -445,6 +445,10 @@ delete_model(int64 id, int versions)
 	if (store_execute_any("DELETE FROM echolon.version_store"
 						  " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value) != (uint64) versions)
 		store_serialization_failure();
+	(void) store_execute_any("DELETE FROM echolon.run_store"
+							 " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value);
+	(void) store_execute_any("DELETE FROM echolon.retrain_store"
+							 " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value);
 	(void) store_execute_any("DELETE FROM echolon.alias_store"
 							 " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value);
 	(void) store_execute_any("DELETE FROM echolon.grant_store"
