@@ -74,8 +74,10 @@ extern uint8 *store_read_bytes(const ModelVersion *version);
 extern Jsonb *store_read_metrics(const ModelVersion *version);
 extern Jsonb *store_read_curve(const ModelVersion *version);
 extern Jsonb *store_read_recipe(const ModelVersion *version);
-extern char *store_read_fingerprint(const ModelVersion *version);
 extern List *store_read_notes(const ModelVersion *version); /* of char * */
+
+/* The latest version of a model that has its bytes and this fingerprint; 0: there is none. */
+extern int32 store_find_fingerprint(int64 model_id, const char *fingerprint);
 
 /*
  * The held-out sample: actual[n] (a value or a class number) and

@@ -255,6 +255,29 @@ store_no_version(const StoredModel *model, int32 version, Snapshot snapshot)
 					 quote_literal_cstr(model->model))));
 }
 
+int32
+store_find_fingerprint(int64 model_id, const char *fingerprint)
+{
+	ScanKeyData key;
+	StoreScan	scan;
+	HeapTuple	tuple;
+	int32		found = 0;
+
+	ScanKeyInit(&key, VERSION_STORE_MODEL_ID, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(model_id));
+	scan = store_scan("version_store", "version_store_model_id_version_key", GetActiveSnapshot(), 1, &key);
+	while (HeapTupleIsValid(tuple = store_scan_next(&scan)))
+	{
+		char	   *stored = store_optional_text(&scan, tuple, VERSION_STORE_FINGERPRINT);
+		bool		kept;
+
+		(void) heap_getattr(tuple, VERSION_STORE_RETIRED_AT, RelationGetDescr(scan.table), &kept);
+		if (kept && stored != NULL && strcmp(stored, fingerprint) == 0)
+			found = Max(found, DatumGetInt32(store_column(&scan, tuple, VERSION_STORE_VERSION)));
+	}
+	store_scan_end(&scan);
+	return found;
+}
+
 ModelVersion *
 store_lookup_version(const char *model, bool active, int32 version, ModelRight right)
 {
@@ -414,14 +437,6 @@ Jsonb *
 store_read_recipe(const ModelVersion *version)
 {
 	return (Jsonb *) read_column(version, VERSION_STORE_RECIPE);
-}
-
-char *
-store_read_fingerprint(const ModelVersion *version)
-{
-	struct varlena *stored = read_column(version, VERSION_STORE_FINGERPRINT);
-
-	return stored == NULL ? NULL : text_to_cstring((text *) stored);
 }
 
 List *

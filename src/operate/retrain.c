@@ -180,25 +180,29 @@ train_again(ModelVersion *champion, double tolerance, int promote, RetrainOutcom
 	Jsonb	   *recipe = store_read_recipe(champion);
 	Training   *t = replay_training(champion, model, recipe);
 	Target		target;
-	char	   *last;
+	uint64		unknown = 0;
+	int32		same;
 
 	/* what would fail at the end fails here */
 	store_check_writable(t->model, t->relation, model->target);
 	t->champion = champion;
 	training_read(t);
 	o->rows_used = (int64) t->frame->nrows;
-	compare_target(t, model, &target);	/* of another type it cannot be */
+	/* columns of other types are told before anything is fitted */
+	compare_target(t, model, &target);
+	(void) frame_encoder(model, t->model, t->frame, &unknown);
 	training_fit(t);
 	o->seconds = t->seconds;
 
-	last = store_read_fingerprint(champion);
-	if (promote < 0 && last != NULL && strcmp(last, record_fingerprint(t)) == 0)
+	same = store_find_fingerprint(champion->model_id, record_fingerprint(t));
+	if (promote < 0 && same > 0)
 	{
 		o->state = "unchanged";
 		o->metric = scores_headline(&t->target);
-		o->score = o->champion_score = scores_value(&t->score, o->metric);
+		o->score = scores_value(&t->score, o->metric);
+		o->champion_score = same == champion->version ? o->score : NAN;
 		o->baseline = scores_value(&t->baseline.scores, o->metric);
-		o->reason = psprintf("the rows and parameters are those of version %d", champion->version);
+		o->reason = psprintf("the rows and parameters are those of version %d", same);
 		return;
 	}
 	decide(t, model, tolerance, promote, o);
