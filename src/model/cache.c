@@ -352,9 +352,13 @@ warn_too_large(const ModelVersion *version, Size size)
 const CachedModel *
 cache_get(const ModelVersion *version, MemoryContext context)
 {
-	CachedModel *model = cache_find(CACHE_MODEL, version->version_id, version->digest, context);
+	CachedModel *model;
 	MemoryContext own;
 
+	/* one rule for all sessions, whatever they have loaded */
+	if (version->retired)
+		store_retired(version);
+	model = cache_find(CACHE_MODEL, version->version_id, version->digest, context);
 	if (model != NULL)
 		return model;
 	model = load_version(version);

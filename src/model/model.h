@@ -53,13 +53,19 @@ typedef struct ModelVersion		/* palloc'd in the caller's context */
 	int32		version;		/* 1, 2, … within the model */
 	uint8		digest[16];		/* of the bytes; the key of the cache */
 	int64		length;			/* of the bytes */
+	bool		retired;		/* the bytes are gone */
 } ModelVersion;
 
-/* version 0: the active one.  Raises: no such model (or none you may see), no such version, no right. */
+/*
+ * model may be "name@alias".  version 0: that of the alias, else the active one.  Raises: no such model (or none you may see), no such version, no right.
+ */
 extern ModelVersion *store_lookup(const char *model, int32 version, ModelRight right);
 
 /* "regression" or "classification", which a retraining keeps; NULL: no such model, or none you may see. */
 extern char *store_task(const char *model);
+
+/* Raise that the bytes of a version are gone. */
+extern _Noreturn void store_retired(const ModelVersion *version);
 
 /* The stored bytes, 8-byte aligned, palloc'd (huge). */
 extern uint8 *store_read_bytes(const ModelVersion *version);
@@ -69,6 +75,9 @@ extern Jsonb *store_read_metrics(const ModelVersion *version);
 extern Jsonb *store_read_curve(const ModelVersion *version);
 extern Jsonb *store_read_recipe(const ModelVersion *version);
 extern List *store_read_notes(const ModelVersion *version); /* of char * */
+
+/* The latest version of a model that has its bytes and this fingerprint; 0: there is none. */
+extern int32 store_find_fingerprint(int64 model_id, const char *fingerprint);
 
 /*
  * The held-out sample: actual[n] (a value or a class number) and

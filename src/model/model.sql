@@ -20,7 +20,8 @@ CREATE TABLE echolon.model_store (
 	target text COLLATE "C" NOT NULL,
 	task text COLLATE "C" NOT NULL
 		CHECK (task OPERATOR(pg_catalog.=) ANY (ARRAY['regression', 'classification']::pg_catalog.text[])),
-	created_at timestamptz NOT NULL
+	created_at timestamptz NOT NULL,
+	keep_versions integer NOT NULL DEFAULT 5 CHECK (keep_versions OPERATOR(pg_catalog.>=) 0)
 );
 COMMENT ON TABLE echolon.model_store IS 'Private: one row a model. People see echolon.models';
 COMMENT ON COLUMN echolon.model_store.id IS 'Number of the model in this database';
@@ -31,6 +32,7 @@ COMMENT ON COLUMN echolon.model_store.relation IS 'Relation it is trained on: sc
 COMMENT ON COLUMN echolon.model_store.target IS 'Column it predicts';
 COMMENT ON COLUMN echolon.model_store.task IS 'regression or classification; it never changes';
 COMMENT ON COLUMN echolon.model_store.created_at IS 'When its first version was trained';
+COMMENT ON COLUMN echolon.model_store.keep_versions IS 'How many of its newest versions keep their bytes; 0: all';
 
 CREATE TABLE echolon.version_store (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -55,6 +57,8 @@ CREATE TABLE echolon.version_store (
 	notes text[],
 	trained_at timestamptz NOT NULL,
 	trained_by text COLLATE "C" NOT NULL,
+	activated_at timestamptz,
+	retired_at timestamptz,
 	UNIQUE (model_id, version)
 );
 CREATE UNIQUE INDEX version_store_active ON echolon.version_store (model_id) WHERE active;
@@ -82,6 +86,8 @@ COMMENT ON COLUMN echolon.version_store.bytes IS 'Length of the model''s bytes';
 COMMENT ON COLUMN echolon.version_store.notes IS 'What its user should know, one sentence an element';
 COMMENT ON COLUMN echolon.version_store.trained_at IS 'When it was stored';
 COMMENT ON COLUMN echolon.version_store.trained_by IS 'Name of the role that trained it';
+COMMENT ON COLUMN echolon.version_store.activated_at IS 'When it was last made the active one, other than by a rollback; NULL: never';
+COMMENT ON COLUMN echolon.version_store.retired_at IS 'When its bytes were deleted; NULL: they are there';
 
 CREATE TABLE echolon.chunk_store (
 	version_id bigint NOT NULL,
@@ -202,7 +208,7 @@ SELECT m.model, v.version, v.active, v.algorithm, m.task,
 	v.metric, v.score, v.train_score, v.baseline, v.rows_used, v.seconds,
 	v.parameters, v.metrics, v.fingerprint,
 	pg_catalog.encode(v.digest, 'hex') AS digest, v.bytes, v.notes,
-	v.trained_at, v.trained_by
+	v.trained_at, v.trained_by, v.activated_at, v.retired_at
 FROM echolon.model_store m
 	JOIN echolon.version_store v ON v.model_id OPERATOR(pg_catalog.=) m.id
 WHERE echolon.has_model_role(m.owner, m.owner_stamp)
@@ -230,18 +236,11 @@ COMMENT ON COLUMN echolon.model_versions.bytes IS 'Length of the model''s bytes'
 COMMENT ON COLUMN echolon.model_versions.notes IS 'What its user should know, one sentence an element';
 COMMENT ON COLUMN echolon.model_versions.trained_at IS 'When it was stored';
 COMMENT ON COLUMN echolon.model_versions.trained_by IS 'Role that trained it';
+COMMENT ON COLUMN echolon.model_versions.activated_at IS 'When it was last made the active one, other than by a rollback; NULL: never';
+COMMENT ON COLUMN echolon.model_versions.retired_at IS 'When its bytes were deleted (keep_versions): it no longer predicts, its record stays; NULL: they are there';
 GRANT SELECT ON echolon.model_versions TO PUBLIC;
 
 /* ---- what is done with models ---- */
-
-CREATE FUNCTION echolon_activate(model text, version integer) RETURNS integer
-	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
-	AS 'MODULE_PATHNAME', 'echolon_activate';
-COMMENT ON FUNCTION echolon_activate(text, integer) IS
-'Make a version of a model the one that predicts where none is asked for.
-Returns the version that was active before. Needs the right train. Statements that have begun go on with the version they began with.
-Errors: no such model or version; no right to it; a read-only transaction or a standby.
-SELECT echolon_activate(''sales_revenue'', 1);';
 
 CREATE FUNCTION echolon_drop_model(model text) RETURNS integer
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE

@@ -168,6 +168,7 @@ store_find_version(int64 model_id, int32 version, Snapshot snapshot, ModelVersio
 	while (HeapTupleIsValid(tuple = store_scan_next(&scan)))
 	{
 		bytea	   *digest;
+		bool		kept;
 
 		/* A scan that could not use the partial index sees all versions. */
 		if (version == 0 && !DatumGetBool(store_column(&scan, tuple, VERSION_STORE_ACTIVE)))
@@ -180,6 +181,8 @@ store_find_version(int64 model_id, int32 version, Snapshot snapshot, ModelVersio
 		found->version_id = DatumGetInt64(store_column(&scan, tuple, VERSION_STORE_ID));
 		found->algorithm = store_text_column(&scan, tuple, VERSION_STORE_ALGORITHM);
 		found->length = DatumGetInt64(store_column(&scan, tuple, VERSION_STORE_BYTES));
+		(void) heap_getattr(tuple, VERSION_STORE_RETIRED_AT, RelationGetDescr(scan.table), &kept);
+		found->retired = !kept;
 		digest = DatumGetByteaPP(store_column(&scan, tuple, VERSION_STORE_DIGEST));
 		if (VARSIZE_ANY_EXHDR(digest) != sizeof(found->digest))
 			elog(ERROR, "digest of version " INT64_FORMAT " has a wrong length",
@@ -189,6 +192,53 @@ store_find_version(int64 model_id, int32 version, Snapshot snapshot, ModelVersio
 	}
 	store_scan_end(&scan);
 	return number;
+}
+
+int
+store_find_alias(int64 model_id, const char *alias, Snapshot snapshot)
+{
+	ScanKeyData key[2];
+	StoreScan	scan;
+	HeapTuple	tuple;
+	int			version = 0;
+
+	if (strcmp(alias, ALIAS_CHAMPION) == 0)
+		return store_find_version(model_id, 0, snapshot, NULL);
+	ScanKeyInit(&key[0], ALIAS_STORE_MODEL_ID, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(model_id));
+	ScanKeyInit(&key[1], ALIAS_STORE_ALIAS, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(alias));
+	scan = store_scan("alias_store", "alias_store_pkey", snapshot, 2, key);
+	if (HeapTupleIsValid(tuple = store_scan_next(&scan)))
+		version = DatumGetInt32(store_column(&scan, tuple, ALIAS_STORE_VERSION));
+	store_scan_end(&scan);
+	return version;
+}
+
+void
+store_resolve_name(const char *name, Snapshot snapshot, StoredModel *found, int32 *version)
+{
+	const char *at;
+	char	   *model;
+
+	*version = 0;
+	if (store_find_model(name, snapshot, found))
+		return;
+	if ((at = strrchr(name, '@')) == NULL)
+		store_no_model(name, snapshot);
+	model = pnstrdup(name, at - name);
+	if (!store_find_model(model, snapshot, found) || rights_of_model(found, snapshot) == 0)
+		store_no_model(model, snapshot);
+	if ((*version = store_find_alias(found->id, at + 1, snapshot)) == 0)
+		store_no_alias(found, at + 1);
+}
+
+void
+store_no_alias(const StoredModel *model, const char *alias)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("model \"%s\" has no version called \"%s\"", model->model, alias),
+			 errhint("SELECT * FROM echolon.model_aliases WHERE model = %s lists them.",
+					 quote_literal_cstr(model->model))));
 }
 
 void
@@ -205,18 +255,49 @@ store_no_version(const StoredModel *model, int32 version, Snapshot snapshot)
 					 quote_literal_cstr(model->model))));
 }
 
+int32
+store_find_fingerprint(int64 model_id, const char *fingerprint)
+{
+	ScanKeyData key;
+	StoreScan	scan;
+	HeapTuple	tuple;
+	int32		found = 0;
+
+	ScanKeyInit(&key, VERSION_STORE_MODEL_ID, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(model_id));
+	scan = store_scan("version_store", "version_store_model_id_version_key", GetActiveSnapshot(), 1, &key);
+	while (HeapTupleIsValid(tuple = store_scan_next(&scan)))
+	{
+		char	   *stored = store_optional_text(&scan, tuple, VERSION_STORE_FINGERPRINT);
+		bool		kept;
+
+		(void) heap_getattr(tuple, VERSION_STORE_RETIRED_AT, RelationGetDescr(scan.table), &kept);
+		if (kept && stored != NULL && strcmp(stored, fingerprint) == 0)
+			found = Max(found, DatumGetInt32(store_column(&scan, tuple, VERSION_STORE_VERSION)));
+	}
+	store_scan_end(&scan);
+	return found;
+}
+
 ModelVersion *
 store_lookup_version(const char *model, bool active, int32 version, ModelRight right)
 {
 	Snapshot	snapshot = GetActiveSnapshot();
 	ModelVersion *found = palloc0(sizeof(ModelVersion));
 	StoredModel stored;
+	int32		aliased;
 
-	if (!store_find_model(model, snapshot, &stored))
-		store_no_model(model, snapshot);
+	store_resolve_name(model, snapshot, &stored, &aliased);
 	store_check_right(&stored, right, snapshot);
-	if ((!active && version <= 0) ||
-		store_find_version(stored.id, active ? 0 : version, snapshot, found) == 0)
+	if (aliased != 0 && !active && version != aliased)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" is version %d, and version %d is asked for", model, aliased, version),
+				 errhint("Give an alias or a version.")));
+	if (aliased != 0)
+		version = aliased;
+	else if (active)
+		version = 0;
+	if ((!active && version <= 0) || store_find_version(stored.id, version, snapshot, found) == 0)
 		store_no_version(&stored, version, snapshot);
 	found->model = stored.model;
 	found->owner = stored.owner;
@@ -289,10 +370,24 @@ read_chunks(const ModelVersion *version, uint8 *bytes)
 		version_damaged(version, "It has fewer bytes than it should have.");
 }
 
+void
+store_retired(const ModelVersion *version)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("version %d of model \"%s\" is retired", version->version, version->model),
+			 errdetail("Its bytes were deleted when newer versions came; its record is in echolon.model_versions."),
+			 errhint("echolon_keep_versions(%s, n) keeps more of them in future.",
+					 quote_literal_cstr(version->model))));
+}
+
 uint8 *
 store_read_bytes(const ModelVersion *version)
 {
 	uint8	   *bytes;
+
+	if (version->retired)
+		store_retired(version);
 
 	if (version->length <= 0 || (uint64) version->length > MaxAllocHugeSize)
 		version_damaged(version, "Its length is out of range.");

@@ -14,6 +14,9 @@
 #define STORE_EXPORT_MAX	(500 * 1024 * 1024) /* bytes of one datum; more cannot be dumped */
 #define STORE_NAME_MAX		255 /* bytes of a model's name */
 
+#define ALIAS_CHAMPION		"champion"	/* the active version of any model */
+#define ALIAS_CHALLENGER	"challenger"	/* the latest version that a retraining did not promote */
+
 /* Columns of the tables by number, as model.sql creates them. */
 enum
 {
@@ -28,7 +31,8 @@ enum
 	VERSION_STORE_PARAMETERS, VERSION_STORE_METRICS, VERSION_STORE_CURVE, VERSION_STORE_METRIC,
 	VERSION_STORE_SCORE, VERSION_STORE_TRAIN_SCORE, VERSION_STORE_BASELINE,
 	VERSION_STORE_ROWS_USED, VERSION_STORE_SECONDS, VERSION_STORE_FINGERPRINT,
-	VERSION_STORE_DIGEST, VERSION_STORE_BYTES, VERSION_STORE_NOTES, VERSION_STORE_TRAINED_AT
+	VERSION_STORE_DIGEST, VERSION_STORE_BYTES, VERSION_STORE_NOTES, VERSION_STORE_TRAINED_AT,
+	VERSION_STORE_TRAINED_BY, VERSION_STORE_ACTIVATED_AT, VERSION_STORE_RETIRED_AT
 };
 
 enum
@@ -46,6 +50,11 @@ enum
 {
 	HOLDOUT_STORE_VERSION_ID = 1, HOLDOUT_STORE_HELD_OUT, HOLDOUT_STORE_OUTPUTS,
 	HOLDOUT_STORE_ACTUAL, HOLDOUT_STORE_PREDICTED, HOLDOUT_STORE_WEIGHT
+};
+
+enum
+{
+	ALIAS_STORE_MODEL_ID = 1, ALIAS_STORE_ALIAS, ALIAS_STORE_VERSION
 };
 
 /* A row of model_store, palloc'd in the caller's context. */
@@ -70,12 +79,25 @@ extern List *store_all_models(Snapshot snapshot);	/* of StoredModel * */
 extern int	store_find_version(int64 model_id, int32 version, Snapshot snapshot,
 							   ModelVersion *found);
 
+/*
+ * The version an alias of a model stands for ('champion': the active one, whatever else is said); 0: there is no
+ * such alias.
+ */
+extern int	store_find_alias(int64 model_id, const char *alias, Snapshot snapshot);
+
+/*
+ * The model of a name, which may be "model@alias" where no model is called that; *version is that of the alias, 0
+ * where the name has none.  Raises where there is no such model (or none the user may see), or no such alias.
+ */
+extern void store_resolve_name(const char *name, Snapshot snapshot, StoredModel *found, int32 *version);
+
 /* The largest number of a version, and how many versions there are. */
 extern int	store_last_version(int64 model_id, Snapshot snapshot, int *count);
 
 /* Errors: unknown to the user, an insufficient right, no such version. */
 extern _Noreturn void store_no_model(const char *model, Snapshot snapshot);
 extern void store_check_right(const StoredModel *model, ModelRight right, Snapshot snapshot);
+extern _Noreturn void store_no_alias(const StoredModel *model, const char *alias);
 extern _Noreturn void store_no_version(const StoredModel *model, int32 version,
 									   Snapshot snapshot);
 
@@ -90,6 +112,12 @@ extern ModelVersion *store_lookup_version(const char *model, bool active, int32 
  * then.  Raises what store_lookup raises, before it waits.
  */
 extern void store_lock_model(const char *model, ModelRight right, StoredModel *found);
+
+/* The version of this number is the active one from now on; under the model's lock.  again: a rollback, no promotion. */
+extern void store_set_active(int64 model_id, int32 version, bool again);
+
+/* Delete the bytes of versions that the model's keep_versions leaves no room for; under the model's lock. */
+extern uint64 store_retire_versions(int64 model_id);
 
 /* ---- rights (rights.c) ---- */
 

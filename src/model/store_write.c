@@ -1,6 +1,6 @@
 /*
  * store_write.c
- *		The store of models written: versions added, activated, dropped.
+ *		The store of models written: versions added, models dropped.  versions.c does the rest.
  *
  * Whoever writes holds a lock on the model's name until the end of the
  * transaction, so that versions are numbered one after the other, also where
@@ -27,7 +27,6 @@
 
 #define SHA256_LENGTH		32
 
-PG_FUNCTION_INFO_V1(echolon_activate);
 PG_FUNCTION_INFO_V1(echolon_drop_model);
 
 /* ---- locks ------------------------------------------------------------------ */
@@ -92,6 +91,12 @@ check_name(const char *model, const char *relation, const char *target, StoredMo
 	if (!store_find_model(model, snapshot, found))
 	{
 		UnregisterSnapshot(snapshot);
+		if (strchr(model, '@') != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_NAME),
+					 errmsg("the name of a model cannot have an @ in it"),
+					 errdetail("\"%s\" would be a version of another model: name@alias.", model),
+					 errhint("Give another one with model => 'name'.")));
 		return false;
 	}
 	have = rights_of_model(found, snapshot);
@@ -312,8 +317,11 @@ insert_version(const NewVersion *version, int64 model_id, ArrayType *columns, co
 		none,
 		value_now(),
 		value_text(trainer),
-		{BOOLOID, BoolGetDatum(version->active), false}
+		{BOOLOID, BoolGetDatum(version->active), false},
+		value_now()
 	};
+
+	values[20].isnull = !version->active;
 
 	if (version->notes != NULL)
 	{
@@ -323,10 +331,10 @@ insert_version(const NewVersion *version, int64 model_id, ArrayType *columns, co
 	store_execute("INSERT INTO echolon.version_store"
 				  " (model_id, version, active, algorithm, columns, recipe, parameters, metrics,"
 				  " curve, metric, score, train_score, baseline, rows_used, seconds,"
-				  " fingerprint, digest, bytes, notes, trained_at, trained_by)"
+				  " fingerprint, digest, bytes, notes, trained_at, trained_by, activated_at)"
 				  " SELECT $1, COALESCE(pg_catalog.max(s.version), 0) OPERATOR(pg_catalog.+) 1,"
 				  " $20, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
-				  " $18, $19"
+				  " $18, $19, $21"
 				  " FROM echolon.version_store s WHERE s.model_id OPERATOR(pg_catalog.=) $1"
 				  " RETURNING id, version",
 				  lengthof(values), values);
@@ -412,45 +420,12 @@ store_add_version(NewVersion *version)
 	insert_chunks(version_id, version->bytes, version->length);
 	if (version->holdout != NULL)
 		insert_holdout(version_id, version->holdout);
+	(void) store_retire_versions(model_id);
 	store_end_write(before);
 	return number;
 }
 
-/* ---- SQL -------------------------------------------------------------------- */
-
-/* echolon_activate(model text, version integer) returns integer */
-Datum
-echolon_activate(PG_FUNCTION_ARGS)
-{
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	int32		number = PG_GETARG_INT32(1);
-	StoredModel model;
-	StoreUser	before;
-	StoreValue	values[2];
-	Snapshot	snapshot;
-	int32		active;
-
-	store_prevent("echolon_activate()");
-	store_lock_model(name, MODEL_TRAIN, &model);
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	active = store_find_version(model.id, 0, snapshot, NULL);
-	if (number <= 0 || store_find_version(model.id, number, snapshot, NULL) == 0)
-		store_no_version(&model, number, snapshot);
-	UnregisterSnapshot(snapshot);
-	if (active == number)
-		PG_RETURN_INT32(active);
-
-	values[0] = value_int8(model.id);
-	values[1] = value_int4(number);
-	before = store_begin_write();
-	store_execute("UPDATE echolon.version_store SET active = false"
-				  " WHERE model_id OPERATOR(pg_catalog.=) $1 AND active", 1, values);
-	store_execute("UPDATE echolon.version_store SET active = true"
-				  " WHERE model_id OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.=) $2",
-				  2, values);
-	store_end_write(before);
-	PG_RETURN_INT32(active);
-}
+/* ---- dropping ---------------------------------------------------------------- */
 
 #define VERSIONS_OF_MODEL \
 	" WHERE version_id OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT id FROM echolon.version_store" \
@@ -470,6 +445,12 @@ delete_model(int64 id, int versions)
 	if (store_execute_any("DELETE FROM echolon.version_store"
 						  " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value) != (uint64) versions)
 		store_serialization_failure();
+	(void) store_execute_any("DELETE FROM echolon.run_store"
+							 " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value);
+	(void) store_execute_any("DELETE FROM echolon.retrain_store"
+							 " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value);
+	(void) store_execute_any("DELETE FROM echolon.alias_store"
+							 " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value);
 	(void) store_execute_any("DELETE FROM echolon.grant_store"
 							 " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value);
 	store_execute("DELETE FROM echolon.model_store WHERE id OPERATOR(pg_catalog.=) $1", 1, &value);

@@ -148,13 +148,29 @@ store_prevent(const char *command)
 	PreventCommandDuringRecovery(command);
 }
 
+/* The number of a name's lock.  Two names of one hash wait for each other, and nothing worse. */
+static Oid
+name_hash(const char *name)
+{
+	return hash_bytes((const unsigned char *) name, (int) strlen(name));
+}
+
 void
 store_lock_name(const char *table, const char *name)
 {
-	Oid			hash = hash_bytes((const unsigned char *) name, (int) strlen(name));
+	LockDatabaseObject(echolon_table_oid(table), name_hash(name), 0, ExclusiveLock);
+}
 
-	/* Two names of one hash wait for each other, and nothing worse. */
-	LockDatabaseObject(echolon_table_oid(table), hash, 0, ExclusiveLock);
+bool
+store_try_lock_name(const char *table, const char *name, bool keep)
+{
+	Oid			relid = echolon_table_oid(table);
+
+	if (!ConditionalLockDatabaseObject(relid, name_hash(name), 0, ExclusiveLock))
+		return false;
+	if (!keep)
+		UnlockDatabaseObject(relid, name_hash(name), 0, ExclusiveLock);
+	return true;
 }
 
 /* The owner of the private tables. */

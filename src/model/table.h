@@ -59,6 +59,9 @@ extern void store_prevent(const char *command);
 /* Wait for whoever else changes what has this name, and keep them out until the transaction ends. */
 extern void store_lock_name(const char *table, const char *name);
 
+/* The same without waiting: false where somebody does.  keep: until the transaction ends; else it is only tried. */
+extern bool store_try_lock_name(const char *table, const char *name, bool keep);
+
 /*
  * Between begin and end the tables' owner runs, and SPI is connected.  Only constant
  * statements of Echolon are executed there.  An error restores the user with the

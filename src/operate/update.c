@@ -27,8 +27,8 @@
 
 #include "data/words.h"
 #include "model/store.h"
+#include "operate/replay.h"
 #include "predict/actual.h"
-#include "predict/encoder.h"
 #include "train/train.h"
 
 #define MIN_ROWS			100	/* as a training */
@@ -45,12 +45,6 @@ enum
 };
 
 /* ---- what is asked for ------------------------------------------------------------ */
-
-static const char *
-model_title(const Training *t)
-{
-	return psprintf("model \"%s\"", t->model);
-}
 
 /* The recipe's number of trees that were ever grown, so that no tree is drawn as another was; or those there are. */
 static uint32
@@ -95,20 +89,10 @@ static void
 resolve_values(Training *t, FunctionCallInfo fcinfo)
 {
 	const LearnModel *m = t->from->start.model;
-	JsonbValue	parameters = {0};
-	bool		known = t->recipe != NULL && JB_ROOT_IS_OBJECT(t->recipe) &&
-		getKeyJsonValueFromContainer(&t->recipe->root, "parameters", 10, &parameters) != NULL &&
-		parameters.type == jbvBinary;
+	bool		known = replay_values(t->from->version, t->from->model, t->recipe, PG_GETARG_OID(ARG_RELATION),
+									  &t->values);
 	ParamValue *v = t->values.value;
 
-	params_from_json(known ? JsonbValueToJsonb(&parameters) : NULL, (LearnAlgorithm) m->algorithm,
-					 model_title(t), &t->values);
-	v[PARAM_RELATION].given = true;
-	v[PARAM_RELATION].relation = PG_GETARG_OID(ARG_RELATION);
-	v[PARAM_TARGET].given = true;
-	v[PARAM_TARGET].word = t->from->model->target;
-	v[PARAM_TASK].given = true;
-	v[PARAM_TASK].word = t->from->model->file.task == TASK_REGRESSION ? "regression" : "classification";
 	/* of a model without a recipe, what it predicts says what it was fitted by */
 	if (!known && m->link == LINK_LOG)
 		params_set_word(&t->values, PARAM_LOSS, "poisson");
@@ -149,6 +133,7 @@ update_begin(FunctionCallInfo fcinfo)
 	t->model = text_to_cstring(PG_GETARG_TEXT_PP(ARG_MODEL));
 	version = store_lookup_version(t->model, PG_ARGISNULL(ARG_VERSION),
 								   PG_ARGISNULL(ARG_VERSION) ? 0 : PG_GETARG_INT32(ARG_VERSION), MODEL_TRAIN);
+	t->model = version->model;	/* which may have been given by an alias */
 	t->relation = version->relation;
 	t->recipe = store_read_recipe(version);
 	t->from = palloc0(sizeof(Continuation));
@@ -167,16 +152,6 @@ update_begin(FunctionCallInfo fcinfo)
 }
 
 /* ---- rows ---------------------------------------------------------------------------- */
-
-/* The frame's column of a name, which was read. */
-static const FrameColumn *
-frame_column(const Frame *frame, const char *name)
-{
-	for (int c = 0; c < frame->ncolumns; c++)
-		if (strcmp(frame->columns[c].name, name) == 0)
-			return &frame->columns[c];
-	elog(ERROR, "column \"%s\" was not read", name);
-}
 
 static const char *
 optional_word(const Training *t, ParamId id)
@@ -208,40 +183,16 @@ update_read(Training *t)
 	t->frame = frame_read(&spec);
 }
 
-/* Raise where a column is not what the model needs, or has so many levels that the frame joined some. */
+/* Raise where a column has so many levels that the frame joined some. */
 static void
-check_column(const Training *t, const ModelColumn *column, const FrameColumn *read)
+check_levels(const Frame *frame)
 {
-	if (read->type.kind != column->kind)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" has type %s, but model \"%s\" needs %s", read->name, read->type_name,
-						t->model, pg_any_to_server(column->type_name, (int) strlen(column->type_name), PG_UTF8)),
-				 errhint("Cast the column in a view, or train the model again.")));
-	if (read->npooled > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("column \"%s\" has more than %d levels", read->name, LEARN_MAX_CATEGORIES),
-				 errhint("Update with a view of fewer rows at a time.")));
-}
-
-/* Codes of the model in place of a column's own; rows of levels that it does not know are counted. */
-static double *
-column_codes(Encoder *encoder, uint32 c, const FrameColumn *read, uint64 *unknown)
-{
-	double	   *codes = palloc_rows(read->ncategories, sizeof(double));
-
-	for (uint32 i = 0; i < read->ncategories; i++)
-	{
-		bool		unseen;
-
-		if (i % 1024 == 0)
-			CHECK_FOR_INTERRUPTS();
-		codes[i] = encoder_code(encoder, c, read->categories[i], &unseen);
-		if (unseen)
-			*unknown += read->counts[i];
-	}
-	return codes;
+	for (int c = 0; c < frame->ncolumns; c++)
+		if (frame->columns[c].npooled > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("column \"%s\" has more than %d levels", frame->columns[c].name, LEARN_MAX_CATEGORIES),
+					 errhint("Update with a view of fewer rows at a time.")));
 }
 
 /* Raise before more memory is taken than is allowed. */
@@ -295,29 +246,17 @@ static void
 encode_rows(Training *t)
 {
 	const ModelFile *file = &t->from->model->file;
-	Encoder    *encoder = encoder_create_values(t->from->model, t->model, CurrentMemoryContext);
-	const FrameColumn **read = palloc(mul_size(sizeof(FrameColumn *), file->ncolumns));
-	double	  **codes = palloc0(mul_size(sizeof(double *), file->ncolumns));
-	double	   *raw = palloc(mul_size(sizeof(double), file->ncolumns));
-	double	   *x = palloc(mul_size(sizeof(double), file->nfeatures));
 	uint64		unknown = 0;
+	FrameEncoder *encoder = frame_encoder(t->from->model, t->model, t->frame, &unknown);
+	double	   *x = palloc(mul_size(sizeof(double), file->nfeatures));
 
-	for (uint32 c = 0; c < file->ncolumns; c++)
-	{
-		read[c] = frame_column(t->frame, t->from->model->column_names[c]);
-		check_column(t, &file->columns[c], read[c]);
-		if (file->columns[c].kind == COLUMN_CATEGORY)
-			codes[c] = column_codes(encoder, c, read[c], &unknown);
-	}
+	check_levels(t->frame);
 	make_columns(t);
 	for (size_t i = 0; i < t->frame->nrows; i++)
 	{
 		if (i % 1024 == 0)
 			CHECK_FOR_INTERRUPTS();
-		for (uint32 c = 0; c < file->ncolumns; c++)
-			raw[c] = codes[c] == NULL ? read[c]->values[i] :
-				read[c]->codes[i] == LEARN_MISSING ? NAN : codes[c][read[c]->codes[i]];
-		encoder_values(encoder, raw, x);
+		frame_encode(encoder, i, x);
 		for (uint32 f = 0; f < file->nfeatures; f++)
 		{
 			const LearnColumn *column = &t->set.columns[f];
@@ -459,13 +398,14 @@ parse(const char *text)
 
 /*
  * The older recipe with the split of this update, and what it did.  A retraining repeats the first training;
- * its list of updates says what came after.
+ * its list of updates says what came after, and how the rows of what came before were split.
  */
 static Jsonb *
 update_recipe(const Training *t)
 {
 	Jsonb	   *recipe = record_recipe(t);
 	Jsonb	   *updates = object_member(t->recipe, "updates");
+	Jsonb	   *split;
 	StringInfoData own;
 
 	initStringInfo(&own);
@@ -478,6 +418,11 @@ update_recipe(const Training *t)
 	{
 		appendStringInfoString(&own, ", \"learning_rate\": ");
 		json_number(&own, t->params.learning_rate);
+	}
+	if ((split = object_member(t->recipe, "split")) != NULL)
+	{
+		appendStringInfoString(&own, ", \"split\": ");
+		(void) JsonbToCString(&own, &split->root, VARSIZE(split));
 	}
 	appendStringInfoString(&own, "}]");
 	updates = updates != NULL && JB_ROOT_IS_ARRAY(updates) ? concat(updates, parse(own.data)) : parse(own.data);

@@ -218,9 +218,8 @@ split_by_groups(const Frame *frame, const uint32 *rows, size_t n, double fractio
 	pfree(sorted);
 }
 
-/* A key's value in a JSON object; NULL where there is none. */
-static JsonbValue *
-object_value(const JsonbContainer *object, const char *key)
+JsonbValue *
+json_object_value(const JsonbContainer *object, const char *key)
 {
 	return getKeyJsonValueFromContainer(unconstify(JsonbContainer *, object), key, (int) strlen(key), NULL);
 }
@@ -228,7 +227,7 @@ object_value(const JsonbContainer *object, const char *key)
 double
 json_object_number(const JsonbContainer *object, const char *key)
 {
-	JsonbValue *value = object_value(object, key);
+	JsonbValue *value = json_object_value(object, key);
 
 	return value && value->type == jbvNumeric ? numeric_to_double(NumericGetDatum(value->val.numeric)) : NAN;
 }
@@ -236,8 +235,8 @@ json_object_number(const JsonbContainer *object, const char *key)
 uint64 *
 holdout_known(const Jsonb *recipe, const Target *target, double fraction, int64 seed)
 {
-	JsonbValue *parameters = recipe ? object_value(&recipe->root, "parameters") : NULL;
-	JsonbValue *split = recipe ? object_value(&recipe->root, "split") : NULL;
+	JsonbValue *parameters = recipe ? json_object_value(&recipe->root, "parameters") : NULL;
+	JsonbValue *split = recipe ? json_object_value(&recipe->root, "split") : NULL;
 	JsonbValue *thresholds;
 	uint64	   *known;
 
@@ -245,13 +244,13 @@ holdout_known(const Jsonb *recipe, const Target *target, double fraction, int64 
 		json_object_number(parameters->val.binary.data, "test_fraction") != fraction ||
 		json_object_number(parameters->val.binary.data, "seed") != (double) seed)
 		return NULL;
-	thresholds = object_value(split->val.binary.data, "thresholds");
+	thresholds = json_object_value(split->val.binary.data, "thresholds");
 	if (!thresholds || thresholds->type != jbvBinary)
 		return NULL;
 	known = palloc0(sizeof(uint64) * Max(target->nclasses, 1));
 	for (uint32 k = 0; k < Max(target->nclasses, 1); k++)
 	{
-		JsonbValue *value = object_value(thresholds->val.binary.data,
+		JsonbValue *value = json_object_value(thresholds->val.binary.data,
 										 target->nclasses == 0 ? "" : target->labels[k]);
 
 		if (value && value->type == jbvString)

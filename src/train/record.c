@@ -246,6 +246,17 @@ curve_jsonb(const Training *t)
 	return jsonb_from_text(buf.data);
 }
 
+/* The largest value of a column that has one in every row. */
+static double
+latest(const FrameColumn *column, size_t nrows)
+{
+	double		value = -INFINITY;
+
+	for (size_t i = 0; i < nrows; i++)
+		value = Max(value, column->values[i]);
+	return value;
+}
+
 /*
  * What a retraining repeats: names and values, and where the sides of the split
  * part, so that a row keeps its side.  64-bit thresholds are strings, since JSON's
@@ -270,7 +281,8 @@ record_recipe(const Training *t)
 			appendStringInfoString(&buf, n++ == 0 ? "" : ", ");
 			json_string(&buf, t->frame->columns[c].name);
 		}
-	appendStringInfo(&buf, "], \"parameters\": %s, \"split\": {\"kind\": ", t->parameters);
+	appendStringInfo(&buf, "], \"parameters\": %s, \"split\": {\"seed\": \"" INT64_FORMAT "\", \"refitted\": %s, \"kind\": ",
+					 t->parameters, t->values.value[PARAM_SEED].integer, t->refitted ? "true" : "false");
 	switch (t->outer.kind)
 	{
 		case HOLDOUT_NONE:
@@ -289,6 +301,8 @@ record_recipe(const Training *t)
 		case HOLDOUT_TIME:
 			appendStringInfoString(&buf, "\"time\", \"after\": ");
 			json_number(&buf, t->outer.time_threshold);
+			appendStringInfoString(&buf, ", \"until\": ");
+			json_number(&buf, latest(&t->frame->columns[t->frame->split_by], t->frame->nrows));
 			break;
 		case HOLDOUT_GROUPS:
 			appendStringInfo(&buf, "\"groups\", \"threshold\": \"" UINT64_FORMAT "\"", t->outer.group_threshold);
@@ -299,8 +313,8 @@ record_recipe(const Training *t)
 }
 
 /* Of the rows that were read and the parameters: equal where a training would repeat this one. */
-static char *
-fingerprint(const Training *t)
+char *
+record_fingerprint(const Training *t)
 {
 	uint64		a = hash_bytes(t->relation, strlen(t->relation), 1);
 	uint64		b = hash_bytes(t->parameters, strlen(t->parameters), 2);
@@ -388,7 +402,7 @@ record_store(Training *t)
 	v.baseline = scores_value(&t->baseline.scores, metric);
 	v.rows_used = t->frame->nrows;
 	v.seconds = t->seconds;
-	v.fingerprint = fingerprint(t);
+	v.fingerprint = record_fingerprint(t);
 	v.notes = record_notes_array(t);
 	v.holdout = t->sample.n > 0 ? &t->sample : NULL;
 	v.bytes = record_model_bytes(t, &v.length);
@@ -397,6 +411,12 @@ record_store(Training *t)
 		v.after = t->from->version;
 		v.inactive = !t->from->activate;
 		v.if_current = t->from->if_current;
+	}
+	if (t->champion)
+	{
+		v.after = t->champion;
+		v.inactive = !t->promote;
+		v.if_current = true;
 	}
 	number = store_add_version(&v);
 	t->active = v.active;

@@ -88,7 +88,7 @@ check_named(const Training *t, List *withheld)
 	const char *target = t->values.value[PARAM_TARGET].word;
 	ListCell   *cell;
 
-	foreach(cell, t->values.value[PARAM_FEATURES].names)
+	foreach(cell, t->columns != NIL ? t->columns : t->values.value[PARAM_FEATURES].names)
 	{
 		const Feature *feature = feature_find(t->feature_set, lfirst(cell));
 

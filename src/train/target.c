@@ -205,18 +205,9 @@ resolve_high_value(const Frame *frame, const FrameColumn *column, const ParamVal
 }
 
 void
-target_cut(const Frame *frame, double percentile, const uint32 *rows, size_t n, Target *target)
+target_split(const Frame *frame, double cut, Target *target)
 {
-	NumberFit  *fit = fit_values(target->values, rows, n);
-
-	target->cut = fit_high_value(fit, percentile, &target->above, &target->moved);
-	if (!(target->above > 0 && target->above < 1))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("target column \"%s\" has no high values", frame->columns[frame->target].name),
-				 errdetail("%s of its training rows are above %s.", target->above > 0 ? "All" : "None",
-						   float8out_internal(target->cut)),
-				 errhint("Predict the number itself, or another column.")));
+	target->cut = cut;
 	target->nclasses = 2;
 	target->positive = 1;
 	target->labels = palloc(sizeof(char *) * 2);
@@ -230,6 +221,22 @@ target_cut(const Frame *frame, double percentile, const uint32 *rows, size_t n, 
 		target->values[i] = high;
 		target->counts[high]++;
 	}
+}
+
+void
+target_cut(const Frame *frame, double percentile, const uint32 *rows, size_t n, Target *target)
+{
+	NumberFit  *fit = fit_values(target->values, rows, n);
+
+	target->cut = fit_high_value(fit, percentile, &target->above, &target->moved);
+	if (!(target->above > 0 && target->above < 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("target column \"%s\" has no high values", frame->columns[frame->target].name),
+				 errdetail("%s of its training rows are above %s.", target->above > 0 ? "All" : "None",
+						   float8out_internal(target->cut)),
+				 errhint("Predict the number itself, or another column.")));
+	target_split(frame, target->cut, target);
 }
 
 void

@@ -77,6 +77,14 @@ training_read(Training *t)
 	spec.all_features = !t->values.value[PARAM_FEATURES].given;
 	spec.features = t->values.value[PARAM_FEATURES].names;
 	spec.exclude = t->values.value[PARAM_EXCLUDE].names;
+	if (t->columns != NIL)
+	{
+		/* what was learned from is learned from again, whatever has become of it */
+		spec.all_features = false;
+		spec.features = t->columns;
+		spec.exclude = NIL;
+		spec.unjudged = true;
+	}
 	spec.target = t->values.value[PARAM_TARGET].word;
 	spec.weight = optional_word(&t->values, PARAM_SAMPLE_WEIGHT);
 	spec.split_by = optional_word(&t->values, PARAM_SPLIT_BY);
@@ -88,7 +96,7 @@ training_read(Training *t)
 	t->frame = frame_read(&spec);
 	set_announce(t);
 
-	if (kind == HOLDOUT_HASH && t->values.value[PARAM_TEST_FRACTION].number > 0)
+	if (t->columns == NIL && kind == HOLDOUT_HASH && t->values.value[PARAM_TEST_FRACTION].number > 0)
 		for (int c = 0; c < t->frame->ncolumns; c++)
 			if (t->frame->columns[c].feature && t->frame->columns[c].type.kind >= COLUMN_DATE)
 			{

@@ -58,6 +58,9 @@ extern void target_resolve(const Frame *frame, const ParamValues *values, Target
 /* Find the cut on the training rows, which are to be known by now, and make 'other' and 'high' of all rows. */
 extern void target_cut(const Frame *frame, double percentile, const uint32 *rows, size_t n, Target *target);
 
+/* The second half of it: make 'other' and 'high' of all rows by a cut that is known. */
+extern void target_split(const Frame *frame, double cut, Target *target);
+
 /* ---- features.c: frame columns to learner's columns and the model's schema -- */
 
 /* A category column that is target-encoded: its features hold numbers that encode_fit fills in. */
@@ -194,6 +197,13 @@ typedef struct Holdout
 extern uint64 *holdout_known(const Jsonb *recipe, const Target *target, double fraction, int64 seed);
 
 /*
+ * unseen.c: of the rows of a frame, leave in unseen those that a version with this recipe was not fitted to, as far as the
+ * split in it tells; the others become false.  A hash split is told by the content of the columns that the version
+ * was trained on, which must be the frame's.  NULL, or why nothing can be told.
+ */
+extern const char *holdout_unseen(const Jsonb *recipe, const Frame *frame, const Target *target, bool *unseen);
+
+/*
  * Split rows[0 .. n) (NULL: all rows of the frame).  stream keeps the outer
  * split and the one for early stopping apart.  known: thresholds to keep, so that
  * a row is on the side it was on for an earlier version; NULL: none.
@@ -206,6 +216,9 @@ extern void holdout_split(const Frame *frame, const Target *target, const uint32
 extern bool holdout_try(const Frame *frame, const Target *target, const uint32 *rows, size_t n,
 						  HoldoutKind kind, double fraction, uint64 seed, uint64 stream,
 						  const uint64 *known, Holdout *holdout);
+
+/* A key's value in a JSON object; NULL where there is none. */
+extern JsonbValue *json_object_value(const JsonbContainer *object, const char *key);
 
 /* A number in a JSON object; NaN where there is none. */
 extern double json_object_number(const JsonbContainer *object, const char *key);
@@ -288,6 +301,9 @@ typedef struct Training
 	Jsonb	   *recipe;			/* of the version that is active now; NULL: a new model */
 	bool		task_kept;		/* the task is the stored model's */
 	Continuation *from;			/* NULL: it begins anew */
+	List	   *columns;		/* the features of a recipe that is replayed, of char *; NIL: as the parameters say */
+	const ModelVersion *champion;	/* the version a retraining is compared with; NULL: none */
+	bool		promote;		/* it takes the champion's place, if that one is active still */
 	struct Training *whole;		/* this one is of a group of that one's rows; NULL: of its own */
 	struct Grouping *grouping;	/* group_by; NULL: none */
 	Workers    *workers;		/* from the first fit on; a group's are the whole's */
@@ -528,6 +544,7 @@ extern Jsonb *record_metrics(const Training *t, bool each);	/* each: of every gr
 extern uint8 *record_model_bytes(const Training *t, size_t *length);
 extern Jsonb *record_details(const Training *t);
 extern Jsonb *record_recipe(const Training *t);
+extern char *record_fingerprint(const Training *t);	/* of rows and parameters, hexadecimal */
 extern int32 record_store(Training *t);	/* the version's number; sets active */
 
 #endif							/* ECHOLON_TRAIN_H */

@@ -1,0 +1,216 @@
+/*
+ * replay.c
+ *		A stored recipe once more: as the owner of its model, on its relation as it is today.
+ *
+ * Recipes hold names and values, never SQL.  But a relation may be a view, and a view calls what its owner likes:
+ * so nothing of a recipe runs as anyone but the owner of the model.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_db_role_setting.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "model/store.h"
+#include "operate/replay.h"
+
+/* ---- as the owner ---------------------------------------------------------- */
+
+/* The search_path that ALTER ROLE or ALTER DATABASE gave a role in a database (0: any); NULL. */
+static char *
+stored_search_path(Relation settings, Oid database, Oid role)
+{
+	static const char prefix[] = "search_path=";
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	char	   *path = NULL;
+
+	ScanKeyInit(&keys[0], Anum_pg_db_role_setting_setdatabase, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(database));
+	ScanKeyInit(&keys[1], Anum_pg_db_role_setting_setrole, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(role));
+	scan = systable_beginscan(settings, DbRoleSettingDatidRolidIndexId, true, NULL, 2, keys);
+	while (path == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+		Datum		datum = heap_getattr(tuple, Anum_pg_db_role_setting_setconfig, RelationGetDescr(settings), &isnull);
+		Datum	   *elements;
+		bool	   *nulls;
+		int			n;
+
+		if (isnull)
+			continue;
+		deconstruct_array(DatumGetArrayTypeP(datum), TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &n);
+		for (int i = 0; i < n; i++)
+		{
+			char	   *setting = nulls[i] ? "" : TextDatumGetCString(elements[i]);
+
+			if (strncmp(setting, prefix, strlen(prefix)) == 0)
+				path = setting + strlen(prefix);
+		}
+	}
+	systable_endscan(scan);
+	return path;
+}
+
+/* The search_path a session of this role would begin with. */
+static char *
+role_search_path(Oid role)
+{
+	Relation	settings = table_open(DbRoleSettingRelationId, AccessShareLock);
+	char	   *path = stored_search_path(settings, MyDatabaseId, role);
+
+	if (path == NULL)
+		path = stored_search_path(settings, InvalidOid, role);
+	if (path == NULL)
+		path = stored_search_path(settings, MyDatabaseId, InvalidOid);
+	if (path == NULL)
+		path = stored_search_path(settings, InvalidOid, InvalidOid);
+	table_close(settings, AccessShareLock);
+	return path != NULL ? path : pstrdup("\"$user\", public");
+}
+
+void
+replay_setting(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+ReplayUser
+replay_begin(const char *model)
+{
+	StoredModel stored;
+	ReplayUser	before;
+	Oid			owner;
+
+	if (!store_find_model(model, GetActiveSnapshot(), &stored))
+		store_no_model(model, GetActiveSnapshot());
+	if (!rights_role(stored.owner, stored.owner_stamp, &owner) || owner == ACL_ID_PUBLIC)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("the owner of model \"%s\" does not exist", model),
+				 errdetail("It was role \"%s\", which was dropped or renamed.", stored.owner),
+				 errhint("A superuser can give its models away with echolon_reassign_models(%s, new_role).",
+						 quote_literal_cstr(stored.owner))));
+
+	GetUserIdAndSecContext(&before.user, &before.context);
+	before.nest = NewGUCNestLevel();
+	SetUserIdAndSecContext(owner, before.context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	if (owner != before.user)
+		replay_setting("search_path", role_search_path(owner));
+	return before;
+}
+
+void
+replay_end(ReplayUser before)
+{
+	AtEOXact_GUC(false, before.nest);
+	SetUserIdAndSecContext(before.user, before.context);
+}
+
+/* ---- the recipe --------------------------------------------------------------- */
+
+Oid
+replay_relation(const ModelVersion *version)
+{
+	Oid			relid;
+
+	if (version->relation[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model \"%s\" has no relation to read rows from", version->model),
+				 errdetail("It was imported without one."),
+				 errhint("Train it once under this name: echolon_train_%s(relation, %s, model => %s).",
+						 strcmp(version->algorithm, "random_forest") == 0 ? "rf" : "gb",
+						 quote_literal_cstr(version->target), quote_literal_cstr(version->model))));
+	relid = stored_relation(version->relation);
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("the relation of model \"%s\" does not exist", version->model),
+				 errdetail("It was trained on %s, which was dropped or renamed.", version->relation),
+				 errhint("Make a view of that name, or train a model on another relation under a name of its own.")));
+	return relid;
+}
+
+bool
+replay_values(const ModelVersion *version, const CachedModel *model, const Jsonb *recipe, Oid relid,
+			  ParamValues *values)
+{
+	JsonbValue *parameters = recipe && JB_ROOT_IS_OBJECT(recipe) ?
+		json_object_value(&recipe->root, "parameters") : NULL;
+	bool		known = parameters && parameters->type == jbvBinary;
+	ParamValue *v = values->value;
+
+	params_from_json(known ? JsonbValueToJsonb(parameters) : NULL, (LearnAlgorithm) model->file.learn.algorithm,
+					 psprintf("model \"%s\"", version->model), values);
+	v[PARAM_RELATION].given = true;
+	v[PARAM_RELATION].relation = relid;
+	v[PARAM_TARGET].given = true;
+	v[PARAM_TARGET].word = model->target;
+	v[PARAM_TASK].given = true;
+	v[PARAM_TASK].word = model->file.task == TASK_REGRESSION ? "regression" : "classification";
+	return known;
+}
+
+List *
+replay_columns(const ModelVersion *version, const Jsonb *recipe, Oid relid)
+{
+	JsonbValue *array = recipe && JB_ROOT_IS_OBJECT(recipe) ? json_object_value(&recipe->root, "columns") : NULL;
+	List	   *columns = NIL;
+
+	if (!array || array->type != jbvBinary || !JsonContainerIsArray(array->val.binary.data) ||
+		JsonContainerSize(array->val.binary.data) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("version %d of model \"%s\" has no recipe", version->version, version->model),
+				 errdetail("It was imported as bare bytes: what it was trained with is not known."),
+				 errhint("Train it once under this name: echolon_train_%s(%s, %s, model => %s).",
+						 strcmp(version->algorithm, "random_forest") == 0 ? "rf" : "gb",
+						 quote_literal_cstr(version->relation), quote_literal_cstr(version->target),
+						 quote_literal_cstr(version->model))));
+	for (uint32 i = 0; i < JsonContainerSize(array->val.binary.data); i++)
+	{
+		JsonbValue *name = getIthJsonbValueFromContainer(array->val.binary.data, i);
+		char	   *column;
+
+		if (name->type != jbvString)
+			continue;
+		column = pnstrdup(name->val.string.val, name->val.string.len);
+		(void) relation_column(relid, column);
+		columns = lappend(columns, column);
+	}
+	return columns;
+}
+
+Training *
+replay_training(const ModelVersion *version, const CachedModel *model, const Jsonb *recipe)
+{
+	Training   *t = palloc0(sizeof(Training));
+	Oid			relid = replay_relation(version);
+
+	INSTR_TIME_SET_CURRENT(t->start);
+	t->context = CurrentMemoryContext;
+	relation_lock(relid);
+	(void) relation_column(relid, model->target);
+	t->columns = replay_columns(version, recipe, relid);
+	(void) replay_values(version, model, recipe, relid, &t->values);
+	t->relation = relation_name(relid);
+	t->model = version->model;
+	t->recipe = unconstify(Jsonb *, recipe);
+	t->task_kept = true;
+	set_prepare(t);
+	return t;
+}
