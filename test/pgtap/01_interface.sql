@@ -28,7 +28,7 @@ SELECT columns_are('echolon', 'models', ARRAY['model', 'task', 'algorithm', 'rel
 	'score', 'train_score', 'baseline', 'rows_used', 'trained_at', 'trained_by', 'owner', 'state']);
 SELECT columns_are('echolon', 'model_versions', ARRAY['model', 'version', 'active', 'algorithm', 'task', 'metric',
 	'score', 'train_score', 'baseline', 'rows_used', 'seconds', 'parameters', 'metrics', 'fingerprint', 'digest',
-	'bytes', 'notes', 'trained_at', 'trained_by']);
+	'bytes', 'notes', 'trained_at', 'trained_by', 'activated_at', 'retired_at']);
 
 -- ---- training: the first arguments, and defaults for all but two
 SELECT is((proargnames)[1:5], '{relation,target,features,exclude,model}', proname || ': first arguments'),

@@ -183,7 +183,7 @@ SELECT is((i).version, 1, model || ': imported') FROM before, LATERAL (SELECT ec
 SELECT is(pg_temp.everything(model), predictions, model || ': predicts what it did, to the last bit') FROM before ORDER BY model;
 SELECT is((SELECT jsonb_agg(x) FROM echolon_metrics(model) AS x), metrics, model || ': metrics came with it'),
 	is((SELECT jsonb_agg(x) FROM echolon_learning_curve(model) AS x), curve, model || ': so did the learning curve'),
-	is((SELECT to_jsonb(v) - '{trained_at,notes,active}'::text[] FROM echolon.model_versions AS v WHERE v.model = before.model), version, model || ': and everything else of the version')
+	is((SELECT to_jsonb(v) - '{trained_at,notes,active,activated_at}'::text[] FROM echolon.model_versions AS v WHERE v.model = before.model), version, model || ': and everything else of the version')
 FROM before ORDER BY model;
 SELECT is(echolon_export_model(model), bare, model || ': its bytes are the same') FROM before ORDER BY model;
 SELECT bag_eq('SELECT * FROM groups_before', $$SELECT g::text FROM echolon_group_metrics('grouped') AS g$$, 'the scores of groups came with it');
