@@ -95,7 +95,7 @@ WHERE (abs(echolon_engagement_score(ranks, '{2,1,0.5}') - score) <= 1e-12 AND ab
 -- Views: parallel plans may call all of it.
 SELECT is(array_agg(p.proname || '(' || pg_get_function_arguments(p.oid) || ')'), NULL, 'what is strict, safe and commented')
 FROM pg_proc AS p JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'echolon'
-WHERE p.proname ~ '^echolon_(year|quarter|month|week|day|hour|is_|temporal|product|ratio|add|subtract|power|churn|engagement)' AND p.prokind = 'f'
+WHERE p.proname ~ '^echolon_(year|quarter|month|week|day|hour|is_|temporal|product|ratio|add$|subtract|power|churn|engagement)' AND p.prokind = 'f'
 	AND (p.proparallel <> 's' OR NOT p.proisstrict AND p.proname <> 'echolon_engagement_score' OR obj_description(p.oid, 'pg_proc') IS NULL
 		OR (p.provolatile = 's') <> (p.proargtypes = '1184'));
 

@@ -170,7 +170,7 @@ SET LOCAL extra_float_digits = 1;
 CREATE TEMP TABLE before AS
 SELECT model, pg_temp.everything(model) AS predictions, echolon_export_model(model) AS bare, echolon_export_model(model, with_record => true) AS whole,
 	(SELECT jsonb_agg(x) FROM echolon_metrics(model) AS x) AS metrics, (SELECT jsonb_agg(x) FROM echolon_learning_curve(model) AS x) AS curve,
-	(SELECT to_jsonb(v) - '{trained_at,notes,active}'::text[] FROM echolon.model_versions AS v WHERE v.model = models.model) AS version
+	(SELECT to_jsonb(v) - '{trained_at,notes,active,activated_at}'::text[] FROM echolon.model_versions AS v WHERE v.model = models.model) AS version
 FROM models;
 SELECT isnt(bare, whole, model || ': bytes, and bytes with the record') FROM before ORDER BY model;
 SELECT is(pg_temp.everything(model), predictions, model || ': predict_model takes both, like the store')
