@@ -362,7 +362,8 @@ test_large(void)
 					many;
 		double	   *out[2];
 		size_t		k;
-		bool		good;
+		bool		good,
+					helped;
 
 		data.nclasses = c == 0 || c == 5 ? 2 : c == 1 || c == 6 ? 3 : 0;
 		data.weight = c % 3 == 1 ? weight : NULL;
@@ -398,7 +399,9 @@ test_large(void)
 		good = same_fit(&one, &many, ntrain) && same(out[0], out[1], nwatch * k, sizeof(double), "predictions");
 		for (uint32_t f = 0; f < LARGE_FEATURES; f++)
 			good = good && same(one.stats[f].counts, many.stats[f].counts, one.stats[f].nbins, sizeof(uint64_t), "statistics");
-		okf(good && team.too_large == 0 && team.gathered >= 3 && team.items[1] > 0 && team.items[2] > 0,
+		/* whether each thread gets an item is up to the machine */
+		helped = team.threads ? team.items[1] + team.items[2] > 0 : team.items[1] > 0 && team.items[2] > 0;
+		okf(good && team.too_large == 0 && team.gathered >= 3 && helped,
 			"many rows, case %d: the same (%u works, %u phases, %u, %u and %u items)", c, team.gathered, team.phases,
 			team.items[0], team.items[1], team.items[2]);
 		for (int i = 0; i < 2; i++)
