@@ -436,7 +436,7 @@ store_add_version(NewVersion *version)
  * training misses its version.
  */
 static void
-delete_model(int64 id, int versions)
+delete_model(const char *model, int64 id, int versions)
 {
 	StoreValue	value = value_int8(id);
 
@@ -451,6 +451,18 @@ delete_model(int64 id, int versions)
 							 " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value);
 	(void) store_execute_any("DELETE FROM echolon.alias_store"
 							 " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value);
+	/* the job may be another role's: it is left to whoever may end it */
+	if (store_execute_any("DELETE FROM echolon.schedule_store"
+						  " WHERE model_id OPERATOR(pg_catalog.=) $1 RETURNING job_id", 1, &value) > 0)
+	{
+		int64		job = store_returned(1);
+
+		ereport(WARNING,
+				(errmsg("model \"%s\" was scheduled to be trained again", model),
+				 errdetail("Job " INT64_FORMAT " of pg_cron goes on calling, and will fail.", job),
+				 errhint("SELECT cron.unschedule(" INT64_FORMAT "); next time echolon_unschedule(%s) first.",
+						 job, quote_literal_cstr(model))));
+	}
 	(void) store_execute_any("DELETE FROM echolon.grant_store"
 							 " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value);
 	store_execute("DELETE FROM echolon.model_store WHERE id OPERATOR(pg_catalog.=) $1", 1, &value);
@@ -473,7 +485,7 @@ echolon_drop_model(PG_FUNCTION_ARGS)
 	UnregisterSnapshot(snapshot);
 
 	before = store_begin_write();
-	delete_model(model.id, count);
+	delete_model(model.model, model.id, count);
 	store_end_write(before);
 	PG_RETURN_INT32(count);
 }
