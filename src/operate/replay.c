@@ -11,6 +11,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -21,6 +22,7 @@
 #include "utils/guc.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "model/store.h"
 #include "operate/replay.h"
@@ -88,6 +90,45 @@ replay_setting(const char *name, const char *value)
 	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
+/*
+ * May the user have the owner read the model's relation?  Whoever owns a view, or a policy of a table, decides what code
+ * runs when it is read, and can change that at any time: with the owner's rights, whenever somebody who was granted
+ * train or predict likes.  So those may only have read what runs no code of a third role.  It stays locked, so it
+ * stays what it is.
+ */
+static void
+check_relation(const StoredModel *model, Oid user, Oid owner)
+{
+	Oid			relid;
+	HeapTuple	tuple;
+	Form_pg_class form;
+	bool		runs_code;
+	Oid			relation_owner;
+
+	if (has_privs_of_role(user, owner) || model->relation[0] == '\0')
+		return;
+	relid = stored_relation(model->relation);
+	if (!OidIsValid(relid))
+		return;
+	relation_lock(relid);
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	if (!HeapTupleIsValid(tuple))
+		return;					/* dropped while the lock was waited for */
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	relation_owner = form->relowner;
+	runs_code = (form->relkind != RELKIND_RELATION && form->relkind != RELKIND_PARTITIONED_TABLE &&
+				 form->relkind != RELKIND_MATVIEW) || form->relrowsecurity;
+	ReleaseSysCache(tuple);
+	if (runs_code && relation_owner != owner && !superuser_arg(relation_owner) &&
+		!has_privs_of_role(relation_owner, owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to read the relation of model \"%s\" as its owner", model->model),
+				 errdetail("Reading %s runs code of \"%s\", which would have the rights of \"%s\".",
+						   model->relation, GetUserNameFromId(relation_owner, false), model->owner),
+				 errhint("The owner of the model or a superuser can do this.")));
+}
+
 ReplayUser
 replay_begin(const char *model)
 {
@@ -110,6 +151,7 @@ replay_begin(const char *model)
 	SetUserIdAndSecContext(owner, before.context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	if (owner != before.user)
 		replay_setting("search_path", role_search_path(owner));
+	check_relation(&stored, before.user, owner);
 	return before;
 }
 

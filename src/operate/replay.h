@@ -24,7 +24,8 @@ typedef struct ReplayUser
  * From here to replay_end the owner of a model runs, in a security-restricted operation: a view that the model reads
  * may call functions, and these must not run with the rights of whoever replays.  Where that is another role, the
  * search_path is the owner's too.  Settings made in between are undone.  An error restores both with the
- * (sub)transaction.  Raises where the owner is nobody.
+ * (sub)transaction.  Raises where the owner is nobody, and where the relation is a third role's whose code would run
+ * as the owner at the will of somebody who has not the owner's rights.
  */
 extern ReplayUser replay_begin(const char *model);
 extern void replay_end(ReplayUser before);
