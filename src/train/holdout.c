@@ -221,6 +221,9 @@ split_by_groups(const Frame *frame, const uint32 *rows, size_t n, double fractio
 JsonbValue *
 json_object_value(const JsonbContainer *object, const char *key)
 {
+	/* of a recipe that came with an import anything may be an array, which PostgreSQL would read as an object */
+	if (!JsonContainerIsObject(object))
+		return NULL;
 	return getKeyJsonValueFromContainer(unconstify(JsonbContainer *, object), key, (int) strlen(key), NULL);
 }
 

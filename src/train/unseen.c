@@ -10,10 +10,13 @@
 
 #include <math.h>
 
+#include "miscadmin.h"
 #include "storage/shmem.h"
 
 #include "learn/hash.h"
 #include "train/train.h"
+
+#define CHECK_ROWS		(64 * 1024)	/* rows between two cancel checks: some milliseconds of hashes */
 
 /* A number of 64 bits that is kept as a string; false: there is none. */
 static bool
@@ -53,6 +56,8 @@ unseen_by_hash(const JsonbContainer *split, uint64 seed, const Frame *frame, con
 	{
 		uint32		k = target->nclasses == 0 ? 0 : (uint32) target->values[i];
 
+		if (i % CHECK_ROWS == 0)
+			CHECK_FOR_INTERRUPTS();
 		/* a class that it does not know it was not fitted to */
 		if (known[k] && hash_random(seed, STREAM_OUTER, frame->row_hash[i]) >= thresholds[k])
 			unseen[i] = false;
@@ -66,11 +71,15 @@ unseen_by_time(const JsonbContainer *split, bool refitted, const Frame *frame, b
 {
 	double		after = json_object_number(split, refitted ? "until" : "after");
 
-	if (isnan(after) || frame->split_by < 0)
+	if (isnan(after) || frame->split_by < 0 || frame->columns[frame->split_by].values == NULL)
 		return "it is not recorded up to when it was fitted";
 	for (size_t i = 0; i < frame->nrows; i++)
+	{
+		if (i % CHECK_ROWS == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (!(frame->columns[frame->split_by].values[i] > after))
 			unseen[i] = false;
+	}
 	return NULL;
 }
 
@@ -85,8 +94,12 @@ unseen_by_groups(const JsonbContainer *split, uint64 seed, const Frame *frame, b
 		return "the record of its split is damaged";
 	contents = holdout_group_contents(frame);
 	for (size_t i = 0; i < frame->nrows; i++)
+	{
+		if (i % CHECK_ROWS == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (hash_random(seed, STREAM_OUTER, contents[i]) >= threshold)
 			unseen[i] = false;
+	}
 	pfree(contents);
 	return NULL;
 }

@@ -85,7 +85,7 @@ fails($node, 'postgres', "SELECT echolon_schedule_retrain('nightly', '0 3 * * *'
 	qr/extension pg_cron is not created in database "postgres".*CREATE EXTENSION pg_cron/s, 'loaded, not created');
 $node->safe_psql('postgres', 'CREATE EXTENSION pg_cron; GRANT USAGE ON SCHEMA cron TO trainer, other');
 
-# One that runs every minute, for now; the rest is tested while it waits.
+# A job that runs every minute: the rest is tested while it waits.
 $node->safe_psql('postgres', "INSERT INTO nightly SELECT id + 1000, a, b + 1, c, colour, day, y, label, kind FROM nightly");
 $node->safe_psql('postgres', "SELECT echolon_schedule_retrain('nightly', '* * * * *')");
 my $running = "SELECT job_status = 'succeeded' FROM echolon.schedules WHERE model = 'nightly' AND job_status <> ''";
