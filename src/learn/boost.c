@@ -27,9 +27,15 @@
 #define MIN_HESSIAN		1e-3	/* of a leaf, times the mean weight, as the next three */
 #define MIN_CHILD_HESSIAN 1.0	/* of either side of a split, for classes */
 #define MAX_STEP		20.0	/* of a leaf in log-odds, before the learning rate */
+#define PACKED_LEAST_ROWS 8192	/* few rows are summed exactly, and soon */
+#define PACKED_SPREAD_G	8		/* the largest gradient is at most 2^this times their root mean square, */
+#define PACKED_SPREAD_H	6		/* and the largest hessian their mean */
 #define CATEGORY_L2		10.0	/* of many levels in an order of choice */
 #define CATEGORY_L2_CLASSES 100.0	/* the same for classes, whose gradients are mostly noise */
 
+#define PACKABLE_UNKNOWN	0
+#define PACKABLE_NO			1
+#define PACKABLE_YES		2
 
 typedef struct Booster
 {
@@ -44,9 +50,10 @@ typedef struct Booster
 	double		mean_weight;
 	double		train_weight,	/* of all rows */
 				watch_weight;
-	int			leaf_hessian_scale; /* powers of two of leaf_hessian, */
-	int			g_scale;		/* and of the cells of this tree */
+	double		max_weight;
+	int			g_scale;		/* powers of two of the cells of this tree */
 	int			h_scale;
+	uint8_t    *packable;		/* [nscores] fixed scales: PACKABLE_, by the last round's gradients */
 	uint32_t   *rows;			/* of this round's trees */
 	uint32_t	nrows;
 	uint32_t	leaf_capacity;
@@ -105,45 +112,80 @@ scale_for(double sum, int bits)
 	return clamp_scale(bits - exponent_above(sum < DBL_MAX ? sum : DBL_MAX));
 }
 
-/* Choose the scales of this tree from the sums of absolute gradients and of hessians. */
-static void
-choose_scales(Booster *b, double g_sum, double h_sum)
+/* Do packed cells say enough?  Not where the largest are so far above the others that these would vanish beside them. */
+static bool
+may_pack(const Booster *b, const GradientSums *sums)
 {
-	BoostHead  *head = b->head;
-	int			h_bits = 62 - (int) head->cshift;
+	double		n = b->npick;
 
-	b->leaf_hessian_scale = scale_for(h_sum, h_bits);
-	b->g_scale = scale_for(g_sum, SUM_BITS);
-	b->h_scale = head->newton ? b->leaf_hessian_scale : scale_for(b->mean_weight * b->npick, h_bits);
-	head->g_factor = ldexp(1.0, b->g_scale);
-	head->h_factor = ldexp(1.0, b->h_scale);
-	head->leaf_h_factor = ldexp(1.0, b->leaf_hessian_scale);
+	return b->npick >= PACKED_LEAST_ROWS && sums->g_max > 0.0 && sums->h_max > 0.0 &&
+		sums->g_max < DBL_MAX && sums->h_max < DBL_MAX &&
+		sqrt(sums->g2 / n) >= ldexp(sums->g_max, -PACKED_SPREAD_G) && sums->h / n >= ldexp(sums->h_max, -PACKED_SPREAD_H);
 }
 
-/* Gradients and hessians of score k, and the cells of all rows. */
+/* The form of this tree's cells, and scales for gradients and hessians that are no larger than sums says. */
+static void
+choose_scales(Booster *b, const GradientSums *sums, bool packed)
+{
+	BoostHead  *head = b->head;
+
+	head->packed = packed;
+	if (packed)
+	{
+		b->g_scale = clamp_scale(scale_within(sums->g_max, PACKED_ROW_G_BITS));
+		b->h_scale = clamp_scale(scale_within(sums->h_max, PACKED_ROW_H_BITS));
+	}
+	else
+	{
+		b->g_scale = scale_for(sums->g, SUM_BITS);
+		b->h_scale = scale_for(sums->h, 62 - (int) head->cshift);
+	}
+	head->g_factor = ldexp(1.0, b->g_scale);
+	head->h_factor = ldexp(1.0, b->h_scale);
+	head->own_values = packed || head->renews || !head->newton;
+}
+
+/*
+ * Gradients and hessians of score k, and the cells of all rows.  Where the loss bounds both, the scale is known beforehand, so
+ * that one pass does it; whether cells are packed is then decided by the score's gradients of the round before.
+ */
 static void
 make_cells(Booster *b, uint32_t k)
 {
 	BoostHead  *head = b->head;
 	uint32_t	blocks = count_blocks(head->train.n, ROW_BLOCK);
 	double		weights = b->mean_weight * b->npick;
-	double		g_sum = 0.0,
-				h_sum = 0.0;
+	double		hessian = head->newton ? 0.25 : 1.0;
+	GradientSums bounds = {.g = weights, .g_max = b->max_weight, .h = hessian * weights, .h_max = hessian * b->max_weight};
+	GradientSums sums = {0.0, 0.0, 0.0, 0.0, 0.0};
 
 	head->score = k;
 	if (k == 0)
 		loss_begin(b->env, &head->loss, head->train.y, head->train.w, head->train.n, head->train.score);
-	if (head->fixed_scale)
-		choose_scales(b, weights, weights / 4.0);
+	head->scale_known = head->fixed_scale && b->packable[k] != PACKABLE_UNKNOWN;
+	if (head->scale_known)
+		choose_scales(b, &bounds, b->packable[k] == PACKABLE_YES);
 	crew_run(b->crew, BOOST_GRADIENTS, blocks);
-	if (head->fixed_scale)
-		return;
 	for (uint32_t i = 0; i < blocks; i++)
 	{
-		g_sum += head->g_sums[i];
-		h_sum += head->h_sums[i];
+		const GradientSums *some = &head->sums_of[i];
+
+		sums.g += some->g;
+		sums.g2 += some->g2;
+		sums.g_max = some->g_max > sums.g_max ? some->g_max : sums.g_max;
+		sums.h += some->h;
+		sums.h_max = some->h_max > sums.h_max ? some->h_max : sums.h_max;
 	}
-	choose_scales(b, g_sum, h_sum);
+	if (head->fixed_scale)
+	{
+		/* what bounds say holds for all rounds */
+		sums.g_max = bounds.g_max;
+		sums.h_max = bounds.h_max;
+		b->packable[k] = may_pack(b, &sums) ? PACKABLE_YES : PACKABLE_NO;
+	}
+	if (head->scale_known)
+		return;
+	choose_scales(b, head->fixed_scale ? &bounds : &sums, may_pack(b, &sums));
 	crew_run(b->crew, BOOST_CELLS, blocks);
 }
 
@@ -229,8 +271,7 @@ help_part(void *arg, uint32_t first, uint32_t n, uint32_t feature, const CodeSid
 	uint32_t	left = 0;
 
 	if (parts < 2)
-		return rows_part_order(&head->matrix, head->order + first, n, feature, side, head->order + first,
-							   head->moved);
+		return order_part(&head->matrix, head->order + first, n, feature, side, head->order + first, head->moved);
 	head->first = first;
 	head->n = n;
 	head->feature = feature;
@@ -380,7 +421,7 @@ finish_tree(Booster *b, const SplitRule *rule, const uint32_t *watch, GrownTree 
 {
 	BoostHead  *head = b->head;
 	const uint64_t *leaves = list_leaves(b, tree);
-	bool		own_values = head->renews || head->leaf_hessian;
+	bool		own_values = head->own_values;
 
 	head->value_limit = rule->value_limit;
 	if (own_values || head->train.w)
@@ -500,13 +541,9 @@ share_with_others(Booster *b, const uint32_t *watch, size_t nwatch)
 	head->watch.rows = NULL;
 
 	head->offsets = env_alloc(shared, nfeatures, sizeof(uint32_t));
+	order_offsets(b->bins, head->offsets);
 	head->passes = env_alloc(shared, (size_t) nfeatures + 1, sizeof(uint32_t));
-	for (uint32_t f = 0, offset = 0; f < nfeatures; f++)
-	{
-		head->offsets[f] = offset;
-		offset += feature_ncodes(&b->bins->features[f]);
-	}
-	for (uint32_t f = 0; f < nfeatures; f += features_of_pass(b->bins, &head->matrix, f))
+	for (uint32_t f = 0; f < nfeatures; f += order_pass(b->bins, &head->matrix, f))
 		head->passes[head->npasses++] = f;
 	head->passes[head->npasses] = nfeatures;
 	head->moved = env_alloc(shared, b->npick, sizeof(uint32_t));
@@ -549,11 +586,15 @@ booster_init(Booster *b, const uint32_t *train, size_t ntrain, const uint32_t *w
 	b->pick = env_alloc(env, ntrain, sizeof(uint32_t));
 	env->check(env->arg);
 	for (size_t i = 0; i < ntrain; i++)
-		if (head->train.w == NULL || head->train.w[i] > 0.0)
-		{
-			b->pick[b->npick++] = (uint32_t) i;
-			sum_add(&weights, head->train.w ? head->train.w[i] : 1.0);
-		}
+	{
+		double		weight = head->train.w ? head->train.w[i] : 1.0;
+
+		if (!(weight > 0.0))
+			continue;
+		b->pick[b->npick++] = (uint32_t) i;
+		b->max_weight = weight > b->max_weight ? weight : b->max_weight;
+		sum_add(&weights, weight);
+	}
 	if (b->npick == 0)
 		env->fail(env->arg, "no training row has a weight above zero");
 	b->mean_weight = sum_get(&weights) / b->npick;
@@ -567,11 +608,9 @@ booster_init(Booster *b, const uint32_t *train, size_t ntrain, const uint32_t *w
 	if (params->loss == LOSS_SOFTMAX)
 		head->prob = env_alloc(shared, ntrain * head->nscores, sizeof(double));
 	head->cells = env_alloc(shared, ntrain, sizeof(Cell));
-	if (!head->newton && !head->renews)
-		head->leaf_hessian = env_alloc(shared, ntrain, sizeof(int64_t));
 	head->order = env_alloc(shared, b->npick, sizeof(uint32_t));
-	head->g_sums = env_alloc(shared, blocks, sizeof(double));
-	head->h_sums = env_alloc(shared, blocks, sizeof(double));
+	head->sums_of = env_alloc(shared, blocks, sizeof(GradientSums));
+	b->packable = env_alloc0(env, head->nscores, sizeof(uint8_t));
 	head->loss_sums = env_alloc(shared, blocks + count_blocks(nwatch, ROW_BLOCK), sizeof(double));
 	b->leaf_capacity = boost_most_leaves(params, b->npick);
 	b->leaf_keys = env_alloc(env, b->leaf_capacity, sizeof(uint64_t));
@@ -610,10 +649,9 @@ booster_free(Booster *b)
 	env_free(shared, head->hessian);
 	env_free(shared, head->prob);
 	env_free(shared, head->cells);
-	env_free(shared, head->leaf_hessian);
 	env_free(shared, head->order);
-	env_free(shared, head->g_sums);
-	env_free(shared, head->h_sums);
+	env_free(shared, head->sums_of);
+	env_free(env, b->packable);
 	env_free(shared, head->loss_sums);
 	env_free(shared, head->leaf_first);
 	env_free(shared, head->leaf_value);
@@ -642,13 +680,13 @@ boost_round(Booster *b, const GrowMethod *method, void *grower, const uint32_t *
 							 stream_of(STREAM_TREE, (uint64_t) round * b->head->nscores + k)),
 			.nrows = b->nrows,
 			.rows = b->rows,
-			.cells = b->head->cells,
 			.order = b->head->order
 		};
 
 		b->env->check(b->env->arg);
 		make_cells(b, k);
 		make_rule(b, &rule);
+		task.cells = cells_of(b->head);
 		method->grow(grower, &task, &trees[k]);
 		finish_tree(b, &rule, watch, &trees[k]);
 	}

@@ -11,6 +11,7 @@
 
 #define COST_CELL		0.6		/* nanoseconds a row and feature on each level of a tree, */
 #define COST_ROW		30.0	/* and a row for all that is done to it in a round */
+#define LEAF_ROWS		4096	/* of a leaf that are summed at a time, for the sum's last places */
 
 typedef struct BoostPart
 {
@@ -20,6 +21,7 @@ typedef struct BoostPart
 	uint32_t	participant;
 	LearnColumn *watch_columns;
 	uint32_t   *scratch;		/* [grain] */
+	OrderSums	sums;
 } BoostPart;
 
 /* ---- joining ---------------------------------------------------------------------- */
@@ -65,7 +67,6 @@ boost_join(const LearnEnv *env, CrewHead *crew, uint32_t participant, const Grow
 	own->hessian = crew_here(crew, own->hessian);
 	own->prob = crew_here(crew, own->prob);
 	own->cells = crew_here(crew, own->cells);
-	own->leaf_hessian = crew_here(crew, own->leaf_hessian);
 	own->in_tree = crew_here(crew, own->in_tree);
 	own->order = crew_here(crew, own->order);
 	own->moved = crew_here(crew, own->moved);
@@ -73,13 +74,14 @@ boost_join(const LearnEnv *env, CrewHead *crew, uint32_t participant, const Grow
 	own->marks = crew_here(crew, own->marks);
 	own->lefts = crew_here(crew, own->lefts);
 	own->places = crew_here(crew, own->places);
-	own->g_sums = crew_here(crew, own->g_sums);
-	own->h_sums = crew_here(crew, own->h_sums);
+	own->sums_of = crew_here(crew, own->sums_of);
 	own->loss_sums = crew_here(crew, own->loss_sums);
 	own->leaf_value = crew_here(crew, own->leaf_value);
 	own->leaf_cover = crew_here(crew, own->leaf_cover);
 	own->leaf_first = crew_here(crew, own->leaf_first);
 	own->side_left = crew_here(crew, own->side_left);
+	if (head->npasses > 0)
+		order_sums_init(env, &own->bins, &own->matrix, own->offsets, &part->sums);
 	return part;
 }
 
@@ -89,6 +91,7 @@ boost_leave(void *state)
 	BoostPart  *part = state;
 	const LearnEnv *env = part->env;
 
+	order_sums_free(&part->sums);
 	env_free(env, part->own.bins.features);
 	env_free(env, part->watch_columns);
 	env_free(env, part->scratch);
@@ -106,42 +109,54 @@ make_cells(const BoostPart *part, size_t first, size_t n)
 	uint32_t	cshift = own->cshift;
 	double		g_factor = head->g_factor,
 				h_factor = head->h_factor;
+	uint64_t   *packed = head->packed ? (uint64_t *) (void *) own->cells : NULL;
 
 	for (size_t i = first; i < first + n; i++)
 	{
 		double		weight = w ? w[i] : 1.0;
+		int64_t		g = round_integer(own->gradient[i] * weight * g_factor);
+		int64_t		h = round_integer((own->newton ? own->hessian[i] * weight : weight) * h_factor);
 
-		own->cells[i].g = round_integer(own->gradient[i] * weight * g_factor);
-		own->cells[i].hc =
-			(uint64_t) round_integer((own->newton ? own->hessian[i] * weight : weight) * h_factor) << cshift | 1;
+		if (packed)
+			packed[i] = packed_cell(g, h);
+		else
+			own->cells[i] = (Cell) {g, (uint64_t) h << cshift | 1};
 	}
-	if (own->leaf_hessian)
-		for (size_t i = first; i < first + n; i++)
-			own->leaf_hessian[i] = round_integer(own->hessian[i] * (w ? w[i] : 1.0) * head->leaf_h_factor);
+}
+
+/* What the scale of cells is chosen by. */
+static void
+sum_gradients(const BoostPart *part, size_t first, size_t n, GradientSums *sums)
+{
+	const BoostHead *own = &part->own;
+	const double *w = own->train.w;
+	GradientSums all = {0.0, 0.0, 0.0, 0.0, 0.0};
+
+	for (size_t i = first; i < first + n; i++)
+	{
+		double		weight = w ? w[i] : 1.0;
+		double		g = fabs(own->gradient[i]) * weight;
+		double		h = (own->newton ? own->hessian[i] : 1.0) * weight;
+
+		all.g += g;
+		all.g2 += g * g;
+		all.g_max = g > all.g_max ? g : all.g_max;
+		all.h += h;
+		all.h_max = h > all.h_max ? h : all.h_max;
+	}
+	*sums = all;
 }
 
 static void
 make_gradients(const BoostPart *part, uint32_t block, size_t first, size_t n)
 {
 	const BoostHead *own = &part->own;
-	const double *w = own->train.w;
-	double		g_sum = 0.0,
-				h_sum = 0.0;
 
 	loss_gradients_part(part->env, &part->head->loss, own->train.y, own->train.n, first, n, own->train.score,
 						part->head->score, own->prob, own->gradient + first, own->hessian + first);
-	if (own->fixed_scale)
-	{
+	sum_gradients(part, first, n, &own->sums_of[block]);
+	if (part->head->scale_known)
 		make_cells(part, first, n);
-		return;
-	}
-	for (size_t i = first; i < first + n; i++)
-	{
-		g_sum += fabs(own->gradient[i]) * (w ? w[i] : 1.0);
-		h_sum += own->hessian[i] * (w ? w[i] : 1.0);
-	}
-	own->g_sums[block] = g_sum;
-	own->h_sums[block] = h_sum;
 }
 
 /* ---- rows of a node -------------------------------------------------------------------- */
@@ -158,37 +173,44 @@ node_part(const BoostPart *part, uint32_t item, uint32_t *first)
 	return rest < part->own.grain ? rest : part->own.grain;
 }
 
+/* The cells of the tree at hand, by this participant's pointer. */
+static RowCells
+own_cells(BoostPart *part)
+{
+	part->own.packed = part->head->packed;
+	return cells_of(&part->own);
+}
+
 /* Sum some rows into this participant's own cells, or some features of all rows into the first one's. */
 static void
-sum_part(const BoostPart *part, uint32_t item)
+sum_part(BoostPart *part, uint32_t item)
 {
 	const BoostHead *own = &part->own;
 	const BoostHead *head = part->head;
 	size_t		total = own->bins.total_codes;
-	Cell	   *cells = own->sums;
+	Cell	   *cells;
 	uint32_t	first,
 				n;
 
+	part->sums.cells = own_cells(part);
 	if (head->by_features)
 	{
 		uint32_t	f = own->passes[item];
 		uint32_t	end = own->passes[item + 1];
 		size_t		cells_end = end < own->bins.nfeatures ? own->offsets[end] : total;
 
-		memset(cells + own->offsets[f], 0, (cells_end - own->offsets[f]) * sizeof(Cell));
-		order_sum(part->env, &own->bins, &own->matrix, own->cells, own->order + head->first, head->n,
-				  own->offsets, f, end - f, cells);
+		memset(own->sums + own->offsets[f], 0, (cells_end - own->offsets[f]) * sizeof(Cell));
+		order_add(&part->sums, own->order + head->first, head->n, f, end - f, own->sums);
 		return;
 	}
-	cells += part->participant * total;
+	cells = own->sums + part->participant * total;
 	if (own->marks[part->participant] != head->sum)
 	{
 		memset(cells, 0, total * sizeof(Cell));
 		own->marks[part->participant] = head->sum;
 	}
 	n = node_part(part, item, &first);
-	order_sum(part->env, &own->bins, &own->matrix, own->cells, own->order + first, n, own->offsets, 0,
-			  own->bins.nfeatures, cells);
+	order_add(&part->sums, own->order + first, n, 0, own->bins.nfeatures, cells);
 }
 
 static void
@@ -201,8 +223,8 @@ part_part(const BoostPart *part, uint32_t item)
 
 	if (side.left)
 		side.left = own->side_left;
-	own->lefts[item] = rows_part_order(&own->matrix, own->order + first, n, part->head->feature, &side,
-									   own->moved + first, part->scratch);
+	own->lefts[item] = order_part(&own->matrix, own->order + first, n, part->head->feature, &side, own->moved + first,
+								  part->scratch);
 }
 
 static void
@@ -222,6 +244,34 @@ place_part(const BoostPart *part, uint32_t item)
 
 /* ---- leaves and scores -------------------------------------------------------------------- */
 
+/* Sums of the gradients and hessians of a leaf's rows, always in the same order. */
+static void
+leaf_sums(const BoostPart *part, const uint32_t *rows, uint32_t n, double *g, double *h)
+{
+	const BoostHead *own = &part->own;
+	const double *w = own->train.w;
+
+	*g = *h = 0.0;
+	for (uint32_t done = 0; done < n; done += LEAF_ROWS)
+	{
+		uint32_t	end = n - done < LEAF_ROWS ? n : done + LEAF_ROWS;
+		double		some_g = 0.0,
+					some_h = 0.0;
+
+		part->env->check(part->env->arg);
+		for (uint32_t i = done; i < end; i++)
+		{
+			uint32_t	row = rows[i];
+			double		weight = w ? w[row] : 1.0;
+
+			some_g += own->gradient[row] * weight;
+			some_h += own->hessian[row] * weight;
+		}
+		*g += some_g;
+		*h += some_h;
+	}
+}
+
 /* A leaf's value where it is not what the cells say, before bounds and learning rate; and its weight. */
 static void
 finish_leaf(const BoostPart *part, uint32_t leaf)
@@ -234,22 +284,15 @@ finish_leaf(const BoostPart *part, uint32_t leaf)
 	if (own->renews)
 		own->leaf_value[leaf] = loss_leaf(part->env, &head->loss, own->train.y, own->train.w,
 										  own->train.score + head->score * own->train.n, rows, n);
-	else if (own->leaf_hessian)
+	else if (head->own_values)
 	{
-		int64_t		g = 0,
-					h = 0;
-		double		hessian,
+		double		g,
+					h,
 					value;
 
-		for (uint32_t i = 0; i < n; i++)
-		{
-			check_rows(part->env, i);
-			g += own->cells[rows[i]].g;
-			h += own->leaf_hessian[rows[i]];
-		}
-		hessian = (double) h / head->leaf_h_factor;
-		hessian = hessian < own->smallest ? own->smallest : hessian;
-		value = (double) g / head->g_factor / (hessian + own->l2);
+		leaf_sums(part, rows, n, &g, &h);
+		h = h < own->smallest ? own->smallest : h;
+		value = g / (h + own->l2);
 		value = value > head->value_limit ? head->value_limit : value;
 		own->leaf_value[leaf] = value < -head->value_limit ? -head->value_limit : value;
 	}
@@ -516,7 +559,7 @@ boost_task(const LearnEnv *env, const LearnData *data, size_t ntrain, size_t nwa
 	task->cost = (double) params->n_estimators * nscores * ntrain *
 		(COST_ROW + COST_CELL * data->nfeatures * (bits_for(leaves) < 16 ? bits_for(leaves) : 16));
 	task->items = (uint32_t) (wide > parts ? wide : parts);
-	task->each = grain * sizeof(uint32_t) + data->nfeatures * (sizeof(FeatureBins) + sizeof(LearnColumn)) +
+	task->each = grain * sizeof(uint32_t) + ORDER_SUMS_MEMORY + data->nfeatures * (sizeof(FeatureBins) + sizeof(LearnColumn)) +
 		(params->loss == LOSS_ABSOLUTE_ERROR || params->loss == LOSS_QUANTILE || params->loss == LOSS_HUBER ?
 		 ntrain * 16 : 0);
 	crew_part(&task->each_shared, bins->total_codes, sizeof(Cell));
@@ -546,18 +589,17 @@ boost_task(const LearnEnv *env, const LearnData *data, size_t ntrain, size_t nwa
 	crew_part(&task->shared, ntrain * nscores, sizeof(double));
 	crew_part(&task->shared, nwatch * nscores, sizeof(double));
 
-	/* gradient, hessian, probabilities, cells, leaf hessian, order, who is in a tree */
+	/* gradient, hessian, probabilities, cells, order, who is in a tree */
 	crew_part(&task->shared, ntrain, sizeof(double));
 	crew_part(&task->shared, ntrain, sizeof(double));
 	crew_part(&task->shared, params->loss == LOSS_SOFTMAX ? ntrain * nscores : 0, sizeof(double));
 	crew_part(&task->shared, ntrain, sizeof(Cell));
-	crew_part(&task->shared, params->criterion == CRITERION_FRIEDMAN_MSE ? ntrain : 0, sizeof(int64_t));
 	crew_part(&task->shared, ntrain, sizeof(uint32_t));
 	crew_part(&task->shared, ntrain, sizeof(uint8_t));
 
 	/* sums of blocks, leaves */
-	for (int i = 0; i < 3; i++)
-		crew_part(&task->shared, blocks, sizeof(double));
+	crew_part(&task->shared, blocks, sizeof(GradientSums));
+	crew_part(&task->shared, blocks, sizeof(double));
 	crew_part(&task->shared, leaves + 1, sizeof(uint32_t));
 	crew_part(&task->shared, leaves, sizeof(double));
 	crew_part(&task->shared, leaves, sizeof(double));
@@ -570,14 +612,14 @@ boost_memory(const LearnData *data, size_t ntrain, size_t nwatch, const LearnPar
 	size_t		nscores = params->loss == LOSS_SOFTMAX ? data->nclasses : 1;
 	size_t		bytes;
 
-	/* target, weight, gradient, hessian, cell, leaf hessian; pick, rows, order; in_tree */
-	bytes = ntrain * (8 + 8 + 8 + 8 + sizeof(Cell) + 8 + 12 + 1) + nwatch * 16;
+	/* target, weight, gradient, hessian, cell; pick, rows, order; in_tree */
+	bytes = ntrain * (8 + 8 + 8 + 8 + sizeof(Cell) + 12 + 1) + nwatch * 16;
 	bytes += (ntrain + nwatch) * 8 * nscores;
 	if (params->loss == LOSS_SOFTMAX)
 		bytes += ntrain * 8 * nscores;
 
 	/* leaves: their keys, twice, first row, value and weight; sums of blocks */
-	bytes += boost_most_leaves(params, ntrain) * (8 + 8 + 4 + 8 + 8) + ((ntrain + nwatch) / ROW_BLOCK + 2) * 32;
+	bytes += boost_most_leaves(params, ntrain) * (8 + 8 + 4 + 8 + 8) + ((ntrain + nwatch) / ROW_BLOCK + 2) * (sizeof(GradientSums) + 8);
 
 	/* quantiles are selected from copies */
 	bytes += ntrain * 24;

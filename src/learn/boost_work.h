@@ -12,7 +12,7 @@
 #include "learn/crew.h"
 #include "learn/loss.h"
 
-#define GRAIN			8192	/* rows of a node's part, where the team has no other wish */
+#define GRAIN			(2 * PACKED_ROWS)	/* rows of a node's part, where the team has no other wish */
 #define GRAIN_FEATURES	20		/* with so many features; the cells of fewer rows of more are as much work */
 #define TREE_ROOM		((size_t) 1 << 20)	/* bytes of a tree that others score rows by */
 #define ROW_BLOCK		16384		/* rows of an item; sums of floats depend on it */
@@ -46,6 +46,16 @@ typedef struct ScoredRows
 	double	   *score;			/* [nscores * n] */
 } ScoredRows;
 
+/* Of some rows' gradients and cells' hessians, each times its weight. */
+typedef struct GradientSums
+{
+	double		g;				/* sum of |gradient|, */
+	double		g2;				/* of squares, */
+	double		g_max;			/* the largest */
+	double		h;
+	double		h_max;
+} GradientSums;
+
 typedef struct BoostHead
 {
 	CrewHead	crew;
@@ -59,7 +69,7 @@ typedef struct BoostHead
 	uint32_t   *passes;			/* [npasses + 1] the features each pass over the rows begins with */
 	uint32_t	grain;			/* rows of a node's part */
 	uint32_t	cshift;
-	bool		newton;			/* cells hold hessians; else weights, and leaf_hessian has the former */
+	bool		newton;			/* cells hold hessians; else weights */
 	bool		fixed_scale;	/* |gradient| <= 1, hessian <= 1/4 */
 	bool		renews;			/* leaves are quantiles of residuals */
 	ScoredRows	train,
@@ -72,8 +82,7 @@ typedef struct BoostHead
 	double	   *gradient;
 	double	   *hessian;
 	double	   *prob;			/* softmax */
-	Cell	   *cells;
-	int64_t    *leaf_hessian;	/* friedman_mse with a hessian: scaled as cells would be; else NULL */
+	Cell	   *cells;			/* or as many packed ones */
 	uint8_t    *in_tree;		/* [train.n] ROW_ constants; NULL: all are in it */
 	uint32_t   *order;			/* rows of the tree, a node's side by side */
 	uint32_t   *moved;			/* with others: as long */
@@ -81,8 +90,7 @@ typedef struct BoostHead
 	uint32_t   *marks;			/* [participants] the last sum that its part of sums is of */
 	uint32_t   *lefts;			/* [parts of the largest node] rows of a part that go left, */
 	uint32_t   *places;			/* and how many do before it */
-	double	   *g_sums;			/* [blocks] weighted sums of |gradient|, */
-	double	   *h_sums;			/* and of hessians */
+	GradientSums *sums_of;		/* [blocks] what the scale is chosen by */
 	double	   *loss_sums;		/* [blocks of training rows and then of watched ones] */
 	double	   *leaf_value;
 	double	   *leaf_cover;
@@ -90,9 +98,11 @@ typedef struct BoostHead
 	/* written by the leader between phases */
 	Loss		loss;
 	uint32_t	score;			/* the one whose tree it is */
-	double		g_factor,		/* of the cells */
-				h_factor,
-				leaf_h_factor;
+	bool		packed;			/* the form of the cells, */
+	double		g_factor,		/* and what makes them integers */
+				h_factor;
+	bool		scale_known;	/* cells are made with the gradients */
+	bool		own_values;		/* leaves' values are not what the cells say */
 	double		value_limit;	/* of a leaf */
 	uint32_t	first;			/* the node at hand: its rows in order */
 	uint32_t	n;
@@ -115,6 +125,19 @@ extern uint32_t boost_grain(const LearnEnv *env);
 
 /* The value that a row of columns gets from a grown tree. */
 extern double tree_value(const GrownTree *tree, const double *thresholds, const LearnColumn *columns, size_t row);
+
+/* The cells of the tree at hand. */
+static inline RowCells
+cells_of(const BoostHead *head)
+{
+	RowCells	cells = {.cshift = head->cshift};
+
+	if (head->packed)
+		cells.packed = (const uint64_t *) (const void *) head->cells;
+	else
+		cells.wide = head->cells;
+	return cells;
+}
 
 /* How many blocks, or parts of size rows, there are of n rows. */
 static inline uint32_t

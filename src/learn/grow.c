@@ -57,7 +57,6 @@ typedef struct Grower
 				open_capacity;
 	uint32_t	nodes_since_check;
 	/* boosting */
-	uint32_t   *offsets;		/* of a feature's cells in a histogram */
 	bool		use_pool;
 	int			nslots;
 	int			nfree;
@@ -127,14 +126,6 @@ grower_create(const LearnEnv *env, const GrowSetup *setup)
 		setup->bins->total_codes * sizeof(Cell) <= POOL_BYTES;
 	if (grower->use_pool)
 	{
-		uint32_t	offset = 0;
-
-		grower->offsets = env_alloc(env, nfeatures, sizeof(uint32_t));
-		for (uint32_t f = 0; f < nfeatures; f++)
-		{
-			grower->offsets[f] = offset;
-			offset += feature_ncodes(&setup->bins->features[f]);
-		}
 		grower->nslots = (int) pool_slots(setup, setup->bins->total_codes);
 		grower->slots = env_alloc0(env, (size_t) grower->nslots + 1, sizeof(Cell *));
 		grower->free_slots = env_alloc(env, (size_t) grower->nslots + 1, sizeof(int));
@@ -164,7 +155,6 @@ grower_free(void *arg)
 	env_free(env, grower->features);
 	env_free(env, grower->swaps);
 	env_free(env, grower->open);
-	env_free(env, grower->offsets);
 	if (grower->slots)
 		for (int i = 0; i <= grower->nslots; i++)
 			env_free(env, grower->slots[i]);
@@ -222,7 +212,7 @@ search_histogram(Grower *grower, const SplitNode *node, const Cell *cells, Split
 	for (uint32_t f = 0; f < bins->nfeatures; f++)
 	{
 		const FeatureBins *fb = &bins->features[f];
-		const Cell *own = cells + grower->offsets[f];
+		const Cell *own = cells + grower->rows.offsets[f];
 		uint32_t	m;
 
 		if (f % CHECK_FEATURES == 0)
@@ -553,7 +543,7 @@ sum_node(Grower *grower, const GrowNode *node, Cell *cells)
 	if (help && node->n >= help->least_rows)
 		help->sum(help->arg, node->first, node->n, cells);
 	else
-		rows_sum_all(&grower->rows, node->first, node->n, grower->offsets, cells);
+		rows_sum_all(&grower->rows, node->first, node->n, cells);
 }
 
 /* Find the best splits of two children with the help of their parent's histogram. */

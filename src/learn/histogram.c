@@ -10,7 +10,6 @@
 #include "learn/histogram.h"
 
 #define MAX_RECORD_CODES 64		/* bytes of codes that are moved with a row */
-#define BLOCK_CELLS		4096	/* cells of a pass over all features: 64 kB, of a second-level cache, since rows are read again in each pass */
 
 /* ---- storage ------------------------------------------------------------------ */
 
@@ -70,7 +69,12 @@ rows_init(const LearnEnv *env, const GrowSetup *setup, RowStore *rows)
 	rows->stride = rows_stride(rows->form, nfeatures, code_size);
 	rows->sparse_rows = rows_sparse_limit(setup, max_codes);
 	if (rows->form == ROWS_ORDER)
+	{
 		rows->order_moved = env_alloc(env, setup->max_rows, sizeof(uint32_t));
+		rows->offsets = env_alloc(env, nfeatures, sizeof(uint32_t));
+		order_offsets(setup->bins, rows->offsets);
+		order_sums_init(env, setup->bins, setup->matrix, rows->offsets, &rows->sums);
+	}
 	else
 	{
 		rows->records = env_alloc(env, setup->max_rows, rows->stride);
@@ -103,7 +107,7 @@ rows_memory(const GrowSetup *setup, size_t nfeatures, size_t max_codes, size_t c
 	size_t		n = setup->max_rows;
 	size_t		bytes = sizeof(CodeSet) + max_codes * 2;
 
-	bytes += form == ROWS_ORDER ? n * 4 : 2 * n * rows_stride(form, nfeatures, code_size);
+	bytes += form == ROWS_ORDER ? n * 4 + nfeatures * 4 + ORDER_SUMS_MEMORY : 2 * n * rows_stride(form, nfeatures, code_size);
 	if (setup->nclasses == 0)
 		bytes += rows_sparse_limit(setup, max_codes) * (2 + sizeof(Cell)) +
 			DENSE_FEATURES * max_codes * sizeof(Cell);
@@ -120,6 +124,8 @@ rows_free(RowStore *rows)
 	env_free(env, rows->records);
 	env_free(env, rows->moved);
 	env_free(env, rows->order_moved);
+	env_free(env, rows->offsets);
+	order_sums_free(&rows->sums);
 	env_free(env, rows->codes);
 	env_free(env, rows->row_cells);
 	env_free(env, rows->cells);
@@ -151,6 +157,7 @@ rows_load(RowStore *rows, const GrowTask *task)
 	if (rows->form == ROWS_ORDER)
 	{
 		rows->order = task->order;
+		rows->sums.cells = task->cells;
 		memcpy(rows->order, task->rows, task->nrows * sizeof(uint32_t));
 		return;
 	}
@@ -180,11 +187,11 @@ rows_totals(const RowStore *rows, uint32_t first, uint32_t n, int64_t *g, uint64
 	{
 		for (uint32_t i = first; i < first + n; i++)
 		{
-			const Cell *cell = &rows->task->cells[rows->order[i]];
+			Cell		cell = row_cell(&rows->task->cells, rows->order[i]);
 
 			check_rows(rows->env, i);
-			*g += cell->g;
-			*h += cell->hc >> rows->cshift;
+			*g += cell.g;
+			*h += cell.hc >> rows->cshift;
 		}
 		return;
 	}
@@ -213,14 +220,6 @@ rows_same_target(const RowStore *rows, uint32_t first, uint32_t n, int64_t targe
 
 /* ---- parting -------------------------------------------------------------------- */
 
-static inline uint32_t
-code_goes_left(const CodeSide *side, uint32_t code)
-{
-	if (side->left)
-		return side->left[code];
-	return (code < side->below) | (code == side->missing);
-}
-
 /*
  * Part records in place: left ones close up, right ones wait in moved.  Each is
  * written to both sides and counted on one, so there is no branch to guess.
@@ -239,7 +238,7 @@ part_records(RowStore *rows, uint32_t first, uint32_t n, const uint8_t *codes, s
 		uint32_t	code = references ?
 			matrix_load(codes, ((const RowHead *) (const void *) record)->row * code_stride, wide) :
 			matrix_load(record + RECORD_CODES + code_stride, 0, wide);
-		uint32_t	goes_left = code_goes_left(side, code);
+		uint32_t	goes_left = side_goes_left(side, code);
 		uint64_t	words[12];
 
 		memcpy(words, record, stride);
@@ -276,40 +275,6 @@ part_strides(RowStore *rows, uint32_t first, uint32_t n, const uint8_t *codes, s
 	}
 }
 
-/* Part row numbers into left, which may be order, and moved, with the codes asked for some rows ahead. */
-static always_inline uint32_t
-part_numbers(const uint32_t *order, uint32_t n, const uint8_t *codes, size_t code_stride, bool wide,
-			 const CodeSide *side, uint32_t *left, uint32_t *moved)
-{
-	uint32_t	nl = 0;
-
-	for (uint32_t i = 0; i < n; i++)
-	{
-		uint32_t	row = order[i];
-		uint32_t	ahead = order[i + PREFETCH_ROWS < n ? i + PREFETCH_ROWS : n - 1];
-		uint32_t	goes_left = code_goes_left(side, matrix_load(codes, row * code_stride, wide));
-
-		__builtin_prefetch(codes + ahead * code_stride * (wide ? 2 : 1));
-		left[nl] = row;
-		moved[i - nl] = row;
-		nl += goes_left;
-	}
-	memcpy(left + nl, moved, (n - nl) * sizeof(uint32_t));
-	return nl;
-}
-
-uint32_t
-rows_part_order(const Matrix *matrix, const uint32_t *order, uint32_t n, uint32_t feature, const CodeSide *side,
-				uint32_t *left, uint32_t *moved)
-{
-	uint32_t	stride;
-	const uint8_t *codes = matrix_feature(matrix, feature, &stride);
-
-	if (matrix->wide)
-		return part_numbers(order, n, codes, stride, true, side, left, moved);
-	return part_numbers(order, n, codes, stride, false, side, left, moved);
-}
-
 /* Part a node's rows by a feature's codes, keeping their order; how many went left. */
 uint32_t
 rows_part(RowStore *rows, uint32_t first, uint32_t n, uint32_t feature, const CodeSide *side)
@@ -330,8 +295,8 @@ rows_part(RowStore *rows, uint32_t first, uint32_t n, uint32_t feature, const Co
 				return part_records(rows, first, n, codes, stride, true, true, side, sizeof(RowHead));
 			return part_records(rows, first, n, codes, stride, true, false, side, sizeof(RowHead));
 		default:
-			return rows_part_order(matrix, rows->order + first, n, feature, side, rows->order + first,
-								   rows->order_moved);
+			return order_part(matrix, rows->order + first, n, feature, side, rows->order + first,
+							  rows->order_moved);
 	}
 }
 
@@ -343,7 +308,7 @@ rows_gather(RowStore *rows, uint32_t first, uint32_t n)
 {
 	if (rows->form == ROWS_ORDER)
 		for (uint32_t i = 0; i < n; i++)
-			rows->row_cells[i] = rows->task->cells[rows->order[first + i]];
+			rows->row_cells[i] = row_cell(&rows->task->cells, rows->order[first + i]);
 	else
 		for (uint32_t i = 0; i < n; i++)
 		{
@@ -527,10 +492,11 @@ dense_lookup(RowStore *rows, uint32_t first, uint32_t n, uint32_t feature, Cell 
 			const uint32_t *order = rows->order + first;
 			uint32_t	row = order[i];
 			uint32_t	ahead = order[i + PREFETCH_ROWS < n ? i + PREFETCH_ROWS : n - 1];
+			Cell		cell = row_cell(&rows->task->cells, row);
 
 			__builtin_prefetch(codes + (size_t) ahead * stride * (wide ? 2 : 1));
 			cell_add(&cells[matrix_load(codes, (size_t) row * stride, wide)],
-					 *(const CellVector *) &rows->task->cells[row]);
+					 (CellVector) {(uint64_t) cell.g, cell.hc});
 		}
 	}
 }
@@ -595,76 +561,13 @@ rows_sum_dense(RowStore *rows, uint32_t first, uint32_t n, const uint32_t *featu
 	}
 }
 
-/* count features of ordered rows, from the first on; codes begin with that feature's. */
-static always_inline void
-all_features(const uint32_t *order, uint32_t n, const Cell *row_cells, const uint8_t *codes,
-			 size_t stride, const uint32_t *offsets, uint32_t count, Cell *cells, bool wide)
-{
-	size_t		size = wide ? 2 : 1;
-
-	for (uint32_t i = 0; i < n; i++)
-	{
-		uint32_t	row = order[i];
-		uint32_t	ahead = order[i + PREFETCH_ROWS < n ? i + PREFETCH_ROWS : n - 1];
-		const uint8_t *code = codes + row * stride * size;
-		CellVector	v = *(const CellVector *) &row_cells[row];
-
-		__builtin_prefetch(codes + ahead * stride * size);
-		__builtin_prefetch(&row_cells[ahead]);
-		for (uint32_t j = 0; j < count; j++)
-			cell_add(&cells[offsets[j] + matrix_load(code, j, wide)], v);
-	}
-}
-
-uint32_t
-features_of_pass(const Bins *bins, const Matrix *matrix, uint32_t f)
-{
-	uint32_t	stride;
-	uint32_t	count = 1;
-	uint32_t	limit;
-	size_t		sum = feature_ncodes(&bins->features[f]);
-
-	(void) matrix_feature(matrix, f, &stride);
-	limit = f - f % matrix->block + stride;
-
-	/* as many features of the block as a cache has room for */
-	while (f + count < limit && sum + feature_ncodes(&bins->features[f + count]) <= BLOCK_CELLS)
-		sum += feature_ncodes(&bins->features[f + count++]);
-	return count;
-}
-
 void
-order_sum(const LearnEnv *env, const Bins *bins, const Matrix *matrix, const Cell *row_cells, const uint32_t *order,
-		  uint32_t n, const uint32_t *offsets, uint32_t feature, uint32_t nfeatures, Cell *cells)
-{
-	for (uint32_t f = feature; f < feature + nfeatures;)
-	{
-		uint32_t	stride;
-		const uint8_t *codes = matrix_feature(matrix, f, &stride);
-		uint32_t	count = features_of_pass(bins, matrix, f);
-
-		for (uint32_t done = 0; done < n; done += CHECK_ROWS)
-		{
-			uint32_t	part = n - done < CHECK_ROWS ? n - done : CHECK_ROWS;
-
-			env->check(env->arg);
-			if (matrix->wide)
-				all_features(order + done, part, row_cells, codes, stride, offsets + f, count, cells, true);
-			else
-				all_features(order + done, part, row_cells, codes, stride, offsets + f, count, cells, false);
-		}
-		f += count;
-	}
-}
-
-void
-rows_sum_all(RowStore *rows, uint32_t first, uint32_t n, const uint32_t *offsets, Cell *cells)
+rows_sum_all(RowStore *rows, uint32_t first, uint32_t n, Cell *cells)
 {
 	const Bins *bins = rows->setup->bins;
 
 	memset(cells, 0, bins->total_codes * sizeof(Cell));
-	order_sum(rows->env, bins, rows->setup->matrix, rows->task->cells, rows->order + first, n, offsets, 0,
-			  bins->nfeatures, cells);
+	order_add(&rows->sums, rows->order + first, n, 0, bins->nfeatures, cells);
 }
 
 uint32_t

@@ -10,7 +10,7 @@
  *   contiguous memory;
  * - references (forests over wide data): target, weight and the row's number; codes are
  *   looked up in a column-major matrix;
- * - order (boosting): the row's number alone; its cell and codes are looked up, some rows ahead.
+ * - order (boosting): the row's number alone (order.h).
  *
  * Sums by code are made in one of two ways.  Dense: zeroed cells for every code,
  * several features in one pass.  Sparse, for nodes of few rows: only the cells of codes that occur are zeroed,
@@ -19,13 +19,13 @@
 #ifndef ECHOLON_HISTOGRAM_H
 #define ECHOLON_HISTOGRAM_H
 
+#include "learn/order.h"
 #include "learn/split.h"
 
 /* Is a feature with so many codes summed sparsely in a node of n rows? */
 #define sums_sparsely(ncodes, n)	((n) <= FEW_ROWS || (ncodes) > 2 * (size_t) (n))
 
 #define DENSE_FEATURES	8		/* features summed in one pass over records */
-#define PREFETCH_ROWS	24		/* how far ahead looked-up rows are asked for */
 
 typedef enum RowForm
 {
@@ -64,6 +64,8 @@ typedef struct RowStore
 	uint8_t    *moved;			/* as large: rows on their way to the right */
 	uint32_t   *order;			/* the task's */
 	uint32_t   *order_moved;
+	uint32_t   *offsets;		/* of features' cells, where all features are summed */
+	OrderSums	sums;
 	uint32_t	sparse_rows;	/* most rows that any feature is summed sparsely for */
 	uint16_t   *codes;			/* [sparse_rows], or of all rows for sums by class */
 	Cell	   *row_cells;		/* [sparse_rows] */
@@ -106,23 +108,9 @@ extern uint32_t rows_sum_sparse(RowStore *rows, uint32_t first, uint32_t n, uint
 /* Dense sums of up to DENSE_FEATURES features, of max_codes cells each. */
 extern void rows_sum_dense(RowStore *rows, uint32_t first, uint32_t n, const uint32_t *features,
 						   uint32_t nfeatures);
-/* Dense sums of all features, each beginning at its offset. */
-extern void rows_sum_all(RowStore *rows, uint32_t first, uint32_t n, const uint32_t *offsets,
-						 Cell *cells);
+/* Dense sums of all features of ordered rows, each beginning at its offset. */
+extern void rows_sum_all(RowStore *rows, uint32_t first, uint32_t n, Cell *cells);
 
-/*
- * What the two above do of ordered rows, in parts: nfeatures features from feature on, which begins a pass, are added to cells
- * that are zeroed or have sums already; and row numbers are parted into left (which may be order itself), right ones
- * behind the left ones, with moved as scratch.  How many went left.
- */
-extern void order_sum(const LearnEnv *env, const Bins *bins, const Matrix *matrix, const Cell *row_cells,
-					  const uint32_t *order, uint32_t n, const uint32_t *offsets, uint32_t feature,
-					  uint32_t nfeatures, Cell *cells);
-extern uint32_t rows_part_order(const Matrix *matrix, const uint32_t *order, uint32_t n, uint32_t feature,
-								const CodeSide *side, uint32_t *left, uint32_t *moved);
-
-/* How many features one pass over the rows sums, from the first of a pass on. */
-extern uint32_t features_of_pass(const Bins *bins, const Matrix *matrix, uint32_t feature);
 
 /* Codes below ncodes whose cells have rows, ascending; returns how many. */
 extern uint32_t cells_present(const Cell *cells, uint32_t ncodes, uint16_t *present);

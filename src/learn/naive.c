@@ -107,8 +107,10 @@ row_sums(const Naive *naive, uint32_t row, int64_t *g, uint64_t *h)
 
 	if (naive->setup->boosting)
 	{
-		*g = task->cells[row].g;
-		*h = task->cells[row].hc >> naive->rule->cshift;
+		Cell		cell = row_cell(&task->cells, row);
+
+		*g = cell.g;
+		*h = cell.hc >> naive->rule->cshift;
 		return;
 	}
 	*h = task_weight(task, row);

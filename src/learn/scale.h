@@ -20,6 +20,16 @@ exponent_above(double value)
 	return x;
 }
 
+/* The power of two that makes |values| up to largest, above 0, at most 2^bits. */
+static inline int
+scale_within(double largest, int bits)
+{
+	int			x;
+
+	/* the largest one may be that power itself */
+	return bits - (frexp(largest, &x) == 0.5 ? x - 1 : x);
+}
+
 static inline int
 clamp_scale(int e)
 {

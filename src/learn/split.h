@@ -23,8 +23,6 @@
 #define FEW_ROWS			16		/* a node of so many rows or less is searched row by row */
 #define MAX_SIDE_LEVELS		32		/* levels on the smaller side, the pooled ones counting as one */
 
-#define always_inline inline __attribute__((always_inline))
-
 typedef unsigned __int128 uint128;
 typedef double DoublePair __attribute__((vector_size(16)));
 

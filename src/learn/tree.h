@@ -9,6 +9,9 @@
  *
  * Limits that keep it so, whatever set of rows is summed: |sum of g| < 2^61,
  * sum of h < 2^(63 - cshift), count < 2^cshift.  forest.c and boost.c choose the scales.
+ *
+ * In boosting of many rows a row's cell is packed into one word where that says enough (boost.c): few rows at a time are
+ * summed as such words, and these sums are added to cells.
  */
 #ifndef ECHOLON_TREE_H
 #define ECHOLON_TREE_H
@@ -23,6 +26,9 @@
 #define MAX_TREE_SETS		65535	/* category sets of a tree: a node's rank has 16 bits */
 #define SET_TABLE			(1u << 17)	/* places of a builder's hash table: more than MAX_TREE_SETS */
 #define ENTROPY_TABLE		2048	/* n log n is looked up below */
+
+/* For loops that are written once and compiled with what differs as constants. */
+#define always_inline inline __attribute__((always_inline))
 
 /* A cancel check now and then, in a loop over rows. */
 #define check_rows(env, i) \
@@ -48,6 +54,46 @@ static inline void
 cell_add(Cell *cell, CellVector v)
 {
 	*(CellVector *) cell += v;
+}
+
+/*
+ * A packed cell, or the sum of some: from the top g (signed), h and count.  PACKED_ROWS rows, each with |g| <= 2^PACKED_ROW_G_BITS
+ * and h <= 2^PACKED_ROW_H_BITS, stay within their parts.
+ */
+#define PACKED_COUNT_BITS	13
+#define PACKED_H_BITS		23
+#define PACKED_G_SHIFT		(PACKED_COUNT_BITS + PACKED_H_BITS)
+#define PACKED_ROW_G_BITS	15
+#define PACKED_ROW_H_BITS	11
+#define PACKED_ROWS			4095
+
+static inline uint64_t
+packed_cell(int64_t g, int64_t h)
+{
+	return ((uint64_t) g << PACKED_G_SHIFT) + ((uint64_t) h << PACKED_COUNT_BITS) + 1;
+}
+
+static inline Cell
+packed_unpack(uint64_t packed, uint32_t cshift)
+{
+	uint64_t	h = (packed >> PACKED_COUNT_BITS) & ((1u << PACKED_H_BITS) - 1);
+	uint64_t	count = packed & ((1u << PACKED_COUNT_BITS) - 1);
+
+	return (Cell) {(int64_t) packed >> PACKED_G_SHIFT, (h << cshift) + count};
+}
+
+/* Boosting: the cells of rows, in one of the two forms. */
+typedef struct RowCells
+{
+	const Cell *wide;			/* NULL where packed has them */
+	const uint64_t *packed;
+	uint32_t	cshift;
+} RowCells;
+
+static inline Cell
+row_cell(const RowCells *cells, uint32_t row)
+{
+	return cells->packed ? packed_unpack(cells->packed[row], cells->cshift) : cells->wide[row];
 }
 
 typedef enum GainKind
@@ -100,7 +146,7 @@ typedef struct GrowTask
 	const uint16_t *label;		/* more than two classes: class of a row, in place of target */
 	const uint32_t *weight;		/* forest: integer weight of a row; NULL: 1 */
 	const uint8_t *times;		/* forest: how often a row is in the bag */
-	const Cell *cells;			/* boosting: cell of a row, count 1 */
+	RowCells	cells;			/* boosting: cell of a row, count 1 */
 	uint32_t   *order;			/* boosting, out: [nrows] rows, a leaf's side by side, ascending */
 } GrowTask;
 
@@ -118,6 +164,14 @@ typedef struct CodeSide
 	uint32_t	missing;		/* and this one too; UINT32_MAX: none */
 	const uint8_t *left;		/* category: by code, or NULL */
 } CodeSide;
+
+static inline uint32_t
+side_goes_left(const CodeSide *side, uint32_t code)
+{
+	if (side->left)
+		return side->left[code];
+	return (code < side->below) | (code == side->missing);
+}
 
 /*
  * Others who take part in what is done to the rows of a large node (boosting): the same results.  sum: sums of the

@@ -1015,6 +1015,90 @@ test_memory(void)
 		tightest);
 }
 
+/* ---- so many rows that a row's cell is packed into a word ------------------------------- */
+
+#define PACKED_TEST_ROWS	9000
+
+/* Grown as the naive twin does, whatever the loss; and leaves are means of their rows, not of what was packed. */
+static void
+test_packed(void)
+{
+	static double x[3][PACKED_TEST_ROWS],
+				y[PACKED_TEST_ROWS],
+				weight[PACKED_TEST_ROWS];
+	static uint32_t train[PACKED_TEST_ROWS];
+	static const LearnLoss losses[] = {LOSS_LOGISTIC, LOSS_SOFTMAX, LOSS_SQUARED_ERROR, LOSS_SQUARED_ERROR, LOSS_POISSON,
+	LOSS_SQUARED_ERROR};
+	const double *values[] = {x[0], x[1], x[2]};
+	int			differ = 0;
+	double		worst = 0.0;
+
+	for (uint32_t i = 0; i < PACKED_TEST_ROWS; i++)
+	{
+		for (uint32_t f = 0; f < 3; f++)
+			x[f][i] = uniform(50 + f, i) < 0.05 ? NAN : floor(uniform(60 + f, i) * 40.0);
+		weight[i] = floor(uniform(70, i) * 4.0);
+		train[i] = i;
+	}
+	for (int c = 0; c < 6; c++)
+	{
+		Small		s;
+		LearnData  *data = small_data(&s, PACKED_TEST_ROWS, 3, values, y, c == 0 ? 2 : c == 1 ? 3 : 0);
+		LearnParams params = boosting_params(data, 3);
+		LearnFit	fast,
+					naive;
+
+		for (uint32_t i = 0; i < PACKED_TEST_ROWS; i++)
+		{
+			double		signal = (isnan(x[0][i]) ? 9.0 : x[0][i]) + (x[1][i] > 20.0 ? x[2][i] > 10.0 ? 11.0 : 3.0 : 0.0);
+
+			signal += 6.0 * uniform(80, i);
+			y[i] = c == 0 ? signal > 30.0 : c == 1 ? (signal > 20.0) + (signal > 40.0) : c == 4 ? floor(signal) : signal;
+		}
+		/* one value that would hide all others in few bits */
+		if (c == 5)
+			y[77] = 1e9;
+		data->weight = c == 3 ? weight : NULL;
+		params.loss = losses[c];
+		params.max_bins = 12;
+		params.max_leaf_nodes = 8;
+		params.criterion = c == 2 ? CRITERION_FRIEDMAN_MSE : CRITERION_NEWTON;
+		learn_fit(&unit_env, data, train, PACKED_TEST_ROWS, NULL, 0, &params, &fast);
+		learn_fit_naive(&unit_env, data, train, PACKED_TEST_ROWS, NULL, 0, &params, &naive);
+		differ += !same_fit(&fast, &naive, PACKED_TEST_ROWS);
+		fit_free(&fast, 3);
+		fit_free(&naive, 3);
+
+		/* one tree of two leaves with the whole step: what is left in each leaf has mean 0 */
+		if (losses[c] == LOSS_SQUARED_ERROR)
+		{
+			double	   *out;
+			double		sums[2] = {0.0, 0.0},
+						sizes[2] = {0.0, 0.0};
+
+			params.n_estimators = 1;
+			params.max_leaf_nodes = 2;
+			params.learning_rate = 1.0;
+			learn_fit(&unit_env, data, train, PACKED_TEST_ROWS, NULL, 0, &params, &fast);
+			out = predict_all(data, &fast);
+			for (uint32_t i = 0; i < PACKED_TEST_ROWS; i++)
+			{
+				int			leaf = out[i] != out[0];
+				double		w = data->weight ? weight[i] : 1.0;
+
+				sums[leaf] += (y[i] - out[i]) * w;
+				sizes[leaf] += fabs(y[i]) * w;
+			}
+			for (int leaf = 0; leaf < 2; leaf++)
+				worst = fmax(worst, fabs(sums[leaf]) / sizes[leaf]);
+			free(out);
+			fit_free(&fast, 3);
+		}
+	}
+	okf(differ == 0, "packed cells: as the naive twin grows them");
+	okf(worst < 1e-11, "and leaves are exact (to %.1g)", worst);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -1039,6 +1123,7 @@ main(int argc, char **argv)
 	test_early_stopping();
 	test_many_thresholds();
 	test_importance();
+	test_packed();
 	test_memory();
 	return done();
 }
