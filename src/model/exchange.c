@@ -732,6 +732,7 @@ echolon_import_model(PG_FUNCTION_ARGS)
 	store_prevent("echolon_import_model()");
 	v.model = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	v.relation = import_relation(fcinfo);
+	v.relid = v.relation[0] != '\0' ? PG_GETARG_OID(3) : InvalidOid;
 	bytes = import_bytes(fcinfo, &length);
 	envelope.model = bytes;
 	envelope.model_length = length;

@@ -148,6 +148,22 @@ stored_grant(int64 model_id, const char *role, char **stamp)
 	return right;
 }
 
+bool
+rights_relation_foreign(const StoredModel *model, Oid relid)
+{
+	Oid			stamped = stamp_number(STAMP_RELATION, model->relation_stamp);
+	Oid			relation_owner = relation_owner_oid(relid);
+	Oid			owner;
+
+	/* stamped elsewhere, or not yet: the name decides */
+	if (!OidIsValid(stamped) || stamped == relid || !OidIsValid(relation_owner))
+		return false;
+	if (relation_owner == stamp_number(STAMP_ROLE, model->relation_owner_stamp) || superuser_arg(relation_owner))
+		return false;
+	return !rights_role(model->owner, model->owner_stamp, &owner) || owner == ACL_ID_PUBLIC ||
+		!has_privs_of_role(relation_owner, owner);
+}
+
 /* ---- SQL --------------------------------------------------------------------- */
 
 /* echolon.has_model_role(role text, stamp text) returns boolean */
