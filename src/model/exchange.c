@@ -20,7 +20,6 @@
 #include "catalog/pg_type.h"
 #include "common/jsonapi.h"
 #include "common/shortest_dec.h"
-#include "fmgr.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -37,6 +36,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "function.h"
 #include "model/format_envelope.h"
 #include "model/server_file.h"
 #include "model/store.h"

@@ -14,7 +14,6 @@
 #include "access/htup_details.h"
 #include "access/skey.h"
 #include "catalog/pg_type.h"
-#include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -23,6 +22,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "function.h"
 #include "model/store.h"
 
 #define PUBLIC_NAME			"public"	/* no role can have this name */

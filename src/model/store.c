@@ -10,7 +10,6 @@
 #include "access/htup_details.h"
 #include "access/skey.h"
 #include "catalog/pg_type.h"
-#include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -21,6 +20,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "function.h"
 #include "model/store.h"
 
 PG_FUNCTION_INFO_V1(echolon_model_state);

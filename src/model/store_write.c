@@ -13,7 +13,6 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "common/cryptohash.h"
-#include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -24,6 +23,7 @@
 #include "utils/varlena.h"
 
 #include "compat.h"
+#include "function.h"
 #include "model/store.h"
 
 #define SHA256_LENGTH		32

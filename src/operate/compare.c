@@ -11,7 +11,6 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -19,6 +18,7 @@
 #include "utils/memutils.h"
 
 #include "data/words.h"
+#include "function.h"
 #include "operate/compare.h"
 #include "predict/actual.h"
 

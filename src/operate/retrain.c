@@ -16,7 +16,6 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
@@ -27,6 +26,7 @@
 #include "utils/timeout.h"
 
 #include "data/words.h"
+#include "function.h"
 #include "model/store.h"
 #include "operate/retrain.h"
 

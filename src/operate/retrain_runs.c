@@ -17,7 +17,6 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
@@ -31,6 +30,7 @@
 
 #include "data/words.h"
 #include "features/feature.h"
+#include "function.h"
 #include "model/store.h"
 #include "operate/retrain.h"
 
