@@ -59,6 +59,12 @@ extern bool name_in(List *names, const char *name);
 extern void relation_lock(Oid relid);
 
 /*
+ * The relation of this name, locked in the same way: the one that has the name when the lock is there, however often
+ * it was renamed meanwhile.  InvalidOid: there is none.
+ */
+extern Oid	relation_lock_name(char *schema, char *name);
+
+/*
  * "primary key" or "unique key" where the column alone is one; else NULL.
  * Floats and dates are kept even so: a measure may be declared unique, and the
  * key of a daily table has months and weekdays in it.

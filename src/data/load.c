@@ -12,7 +12,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
@@ -25,6 +24,7 @@
 #include "data/arguments.h"
 #include "data/load.h"
 #include "data/words.h"
+#include "function.h"
 #include "model/table.h"
 
 #define NOTED_VALUES		10	/* a column that became text after as many others gets a note */

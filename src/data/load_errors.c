@@ -9,7 +9,6 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -18,6 +17,7 @@
 
 #include "data/frame.h"
 #include "data/load.h"
+#include "function.h"
 #include "model/model.h"
 #include "model/table.h"
 

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
@@ -18,10 +19,12 @@
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
 #include "tcop/dest.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -95,8 +98,9 @@ relation_gone(Oid relid)
 			 errdetail("It was dropped, perhaps while it was about to be read.")));
 }
 
-void
-relation_lock(Oid relid)
+/* Raise unless it has rows, and the user may read at least a column of them. */
+static void
+check_readable(Oid relid)
 {
 	Oid			user = GetUserId();
 	char		relkind = get_rel_relkind(relid);
@@ -118,11 +122,32 @@ relation_lock(Oid relid)
 	if (pg_class_aclcheck(relid, user, ACL_SELECT) != ACLCHECK_OK &&
 		pg_attribute_aclcheck_all(relid, user, ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(relkind), name);
+}
+
+void
+relation_lock(Oid relid)
+{
+	check_readable(relid);
 
 	/* held to the end of the transaction, as for a query: columns stay as they are seen */
 	LockRelationOid(relid, AccessShareLock);
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
 		relation_gone(relid);
+}
+
+/* Called before a lock is taken, each time the name stands for another relation. */
+static void
+lock_callback(const RangeVar *name, Oid relid, Oid before, void *arg)
+{
+	if (OidIsValid(relid))
+		check_readable(relid);
+}
+
+Oid
+relation_lock_name(char *schema, char *name)
+{
+	return RangeVarGetRelidExtended(makeRangeVar(schema, name, -1), AccessShareLock, RVR_MISSING_OK,
+									lock_callback, NULL);
 }
 
 char *
@@ -268,22 +293,49 @@ plan_scan(SPIPlanPtr plan, ParamListInfo params, RelationRow row, void *arg, con
 	return receiver.rows;
 }
 
+/*
+ * A locked relation keeps its name, but its schema may get another one, and a new schema of the old name another
+ * relation: nothing is read but the relation that was asked for.  A plan that was made between two looks at one name is
+ * of the relation of that name.
+ */
+static SPIPlanPtr
+relation_plan(Oid relid, const char *name, const char *query)
+{
+	SPIPlanPtr	plan = SPI_prepare_cursor(query, 0, NULL, CURSOR_OPT_PARALLEL_OK);
+
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+	AcceptInvalidationMessages();
+	if (strcmp(relation_name(relid), name) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("relation %s was renamed while it was about to be read", name)));
+	return plan;
+}
+
 uint64
 relation_scan(Oid relid, List *columns, RelationRow row, void *arg)
 {
 	StringInfoData query;
 	ListCell   *cell;
+	char	   *name;
 	uint64		rows;
+	int			result;
 
 	relation_lock(relid);
+	name = relation_name(relid);
 
 	initStringInfo(&query);
 	appendStringInfoString(&query, "SELECT");
 	foreach(cell, columns)
 		appendStringInfo(&query, "%s %s", cell == list_head(columns) ? "" : ",",
 						 quote_identifier(lfirst(cell)));
-	appendStringInfo(&query, " FROM %s", relation_name(relid));
-	rows = query_scan(query.data, row, arg, NULL);
+	appendStringInfo(&query, " FROM %s", name);
+	if ((result = SPI_connect()) != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed: %s", SPI_result_code_string(result));
+	rows = plan_scan(relation_plan(relid, name, query.data), NULL, row, arg, NULL);
+	if ((result = SPI_finish()) != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed: %s", SPI_result_code_string(result));
 	pfree(query.data);
 	return rows;
 }

@@ -15,7 +15,6 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
-#include "fmgr.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "nodes/makefuncs.h"
@@ -31,6 +30,7 @@
 #include "data/row.h"
 #include "features/at.h"
 #include "features/define.h"
+#include "function.h"
 #include "model/lookup.h"
 #include "model/model.h"
 

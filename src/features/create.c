@@ -28,6 +28,7 @@
 #include "compat.h"
 #include "features/create.h"
 #include "features/direct.h"
+#include "function.h"
 
 #define REPEAT_SAMPLE		100000	/* rows in which repeated dates are looked for */
 #define REPEAT_CANDIDATES	10	/* columns that may tell groups */
@@ -498,8 +499,8 @@ echolon_create_features(PG_FUNCTION_ARGS)
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "function returns no row type");
-	if (PG_NARGS() != ARG_COUNT)
-		elog(ERROR, "echolon_create_features has %d arguments, not %d", PG_NARGS(), ARG_COUNT);
+	if (PG_NARGS() < ARG_COUNT)
+		function_outdated(fcinfo);
 	INSTR_TIME_SET_CURRENT(start);
 	if (PG_ARGISNULL(ARG_NAME) || PG_ARGISNULL(ARG_RELATION))
 		ereport(ERROR,

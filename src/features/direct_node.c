@@ -13,7 +13,6 @@
 #include "catalog/objectaccess.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
-#include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/extensible.h"
@@ -33,6 +32,7 @@
 
 #include "compat.h"
 #include "features/direct.h"
+#include "function.h"
 
 /* ---- the function -------------------------------------------------------------------------- */
 

@@ -17,7 +17,6 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
@@ -26,6 +25,7 @@
 #include "compat.h"
 #include "data/column.h"
 #include "features/stored.h"
+#include "function.h"
 #include "model/lookup.h"
 
 #define BUCKETS_MAX		10000

@@ -21,7 +21,6 @@
 
 #include <math.h>
 
-#include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/memutils.h"
@@ -33,6 +32,7 @@
 #include "features/exact.h"
 #include "features/extremes.h"
 #include "features/median.h"
+#include "function.h"
 #include "model/model.h"
 
 /* ---- what all have in common ------------------------------------------------------ */

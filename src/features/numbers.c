@@ -5,13 +5,13 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
 #include "features/numbers.h"
+#include "function.h"
 
 void
 number_type(FunctionCallInfo fcinfo, Oid typid, int argument, ColumnType *type)
@@ -34,6 +34,8 @@ number_types(FunctionCallInfo fcinfo, int n)
 
 	if (types == NULL)
 	{
+		if (n > fcinfo->nargs || n == 0)
+			function_outdated(fcinfo);
 		types = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, mul_size(sizeof(ColumnType), n));
 		for (int i = 0; i < n; i++)
 			number_type(fcinfo, get_fn_expr_argtype(fcinfo->flinfo, i), i, &types[i]);

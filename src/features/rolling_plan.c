@@ -22,7 +22,6 @@
  */
 #include "postgres.h"
 
-#include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -42,6 +41,7 @@
 #include "features/rolling_scan.h"
 #include "features/rowstore.h"
 #include "features/window.h"
+#include "function.h"
 
 /* Fewer rows are done in a millisecond either way. */
 #define FEWEST_ROWS		1000

@@ -12,7 +12,6 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -21,6 +20,7 @@
 
 #include "compat.h"
 #include "features/numbers.h"
+#include "function.h"
 
 #define POWER_MOST		10
 

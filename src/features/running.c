@@ -11,7 +11,6 @@
 
 #include <math.h>
 
-#include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "windowapi.h"
@@ -21,6 +20,7 @@
 #include "data/column.h"
 #include "features/ewma.h"
 #include "features/numbers.h"
+#include "function.h"
 
 /* ---- exponentially weighted mean ---------------------------------------------------- */
 

@@ -6,13 +6,13 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "fmgr.h"
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "features/define.h"
+#include "function.h"
 
 PG_FUNCTION_INFO_V1(echolon_feature_summary);
 PG_FUNCTION_INFO_V1(echolon_refresh_features);

@@ -17,7 +17,6 @@
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -32,6 +31,7 @@
 #include "compat.h"
 #include "features/feature.h"
 #include "features/stored.h"
+#include "function.h"
 #include "model/model.h"
 
 #define NAME_MAX_BYTES		255 /* of a set's name, which may have a schema in it */

@@ -12,7 +12,6 @@
  */
 #include "postgres.h"
 
-#include "fmgr.h"
 #include "pgtime.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -21,6 +20,7 @@
 #include "compat.h"
 #include "data/column.h"
 #include "features/composite.h"
+#include "function.h"
 
 #define CIRCLE		24			/* steps of the circle of months (every other one) and hours */
 #define QUARTER		(CIRCLE / 4)	/* the cosine is the sine so many steps on */

@@ -18,7 +18,6 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "fmgr.h"
 #include "nodes/primnodes.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -31,6 +30,7 @@
 #include "data/column.h"
 #include "features/terms.h"
 #include "features/window.h"
+#include "function.h"
 #include "model/model.h"
 
 /* What a call site keeps in fn_extra. */

@@ -20,7 +20,6 @@
 #include "catalog/pg_type.h"
 #include "common/jsonapi.h"
 #include "common/shortest_dec.h"
-#include "fmgr.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -37,6 +36,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "function.h"
 #include "model/format_envelope.h"
 #include "model/server_file.h"
 #include "model/store.h"
@@ -732,6 +732,7 @@ echolon_import_model(PG_FUNCTION_ARGS)
 	store_prevent("echolon_import_model()");
 	v.model = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	v.relation = import_relation(fcinfo);
+	v.relid = v.relation[0] != '\0' ? PG_GETARG_OID(3) : InvalidOid;
 	bytes = import_bytes(fcinfo, &length);
 	envelope.model = bytes;
 	envelope.model_length = length;

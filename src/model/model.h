@@ -111,6 +111,7 @@ typedef struct NewVersion
 	const char *model;
 	const char *relation;		/* schema-qualified, quoted; empty: of an import, and any that the model has
 								 * stays */
+	Oid			relid;			/* of the relation; InvalidOid where it is empty */
 	const char *target;
 	const char *task;			/* "regression", "classification" */
 	const char *algorithm;

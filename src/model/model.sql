@@ -21,7 +21,9 @@ CREATE TABLE echolon.model_store (
 	task text COLLATE "C" NOT NULL
 		CHECK (task OPERATOR(pg_catalog.=) ANY (ARRAY['regression', 'classification']::pg_catalog.text[])),
 	created_at timestamptz NOT NULL,
-	keep_versions integer NOT NULL DEFAULT 5 CHECK (keep_versions OPERATOR(pg_catalog.>=) 0)
+	keep_versions integer NOT NULL DEFAULT 5 CHECK (keep_versions OPERATOR(pg_catalog.>=) 0),
+	relation_stamp text COLLATE "C" NOT NULL DEFAULT '',
+	relation_owner_stamp text COLLATE "C" NOT NULL DEFAULT ''
 );
 COMMENT ON TABLE echolon.model_store IS 'Private: one row a model. People see echolon.models';
 COMMENT ON COLUMN echolon.model_store.id IS 'Number of the model in this database';
@@ -33,6 +35,8 @@ COMMENT ON COLUMN echolon.model_store.target IS 'Column it predicts';
 COMMENT ON COLUMN echolon.model_store.task IS 'regression or classification; it never changes';
 COMMENT ON COLUMN echolon.model_store.created_at IS 'When its first version was trained';
 COMMENT ON COLUMN echolon.model_store.keep_versions IS 'How many of its newest versions keep their bytes; 0: all';
+COMMENT ON COLUMN echolon.model_store.relation_stamp IS 'Database and number of the relation when its owner last trained on it, so that another one of the same name is told apart';
+COMMENT ON COLUMN echolon.model_store.relation_owner_stamp IS 'Cluster and number of the role that owned the relation then';
 
 CREATE TABLE echolon.version_store (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -161,15 +165,16 @@ COMMENT ON FUNCTION echolon.has_model_role(text, text) IS
 'Has the current user the rights of a stored role: is it that role, a member of it, or a superuser?
 role: a name, or public. stamp: what is stored beside it. A role that no longer exists, or was created anew under the name, is nobody: only superusers have its rights.';
 
-CREATE FUNCTION echolon.model_state(relation text, columns text[], target text) RETURNS text
+CREATE FUNCTION echolon.model_state(relation text, relation_stamp text, relation_owner_stamp text, owner text, owner_stamp text,
+	columns text[], target text) RETURNS text
 	LANGUAGE C STABLE STRICT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'echolon_model_state';
-COMMENT ON FUNCTION echolon.model_state(text, text[], text) IS
+COMMENT ON FUNCTION echolon.model_state(text, text, text, text, text, text[], text) IS
 'Can a model still be used and retrained on its relation?
-ready, relation missing, or column missing: x, compared with the catalog now; imported, no relation where that is empty. relation: schema.name, quoted where needed. columns: what a row must bring. target: the column that is predicted.';
+ready, relation missing, relation of another role (made in the place of the one it was trained on), or column missing: x, compared with the catalog now; imported, no relation where that is empty. relation: schema.name, quoted where needed; it and the owner as they are stored, each with its stamps. columns: what a row must bring. target: the column that is predicted.';
 
 GRANT EXECUTE ON FUNCTION echolon.has_model_role(text, text) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION echolon.model_state(text, text[], text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION echolon.model_state(text, text, text, text, text, text[], text) TO PUBLIC;
 
 /* ---- the views ---- */
 
@@ -177,7 +182,7 @@ CREATE VIEW echolon.models WITH (security_barrier) AS
 SELECT m.model, m.task, v.algorithm, NULLIF(m.relation, '') AS relation, m.target, v.version,
 	v.metric, v.score, v.train_score, v.baseline, v.rows_used,
 	v.trained_at, v.trained_by, m.owner,
-	echolon.model_state(m.relation, v.columns, m.target) AS state
+	echolon.model_state(m.relation, m.relation_stamp, m.relation_owner_stamp, m.owner, m.owner_stamp, v.columns, m.target) AS state
 FROM echolon.model_store m
 	JOIN echolon.version_store v ON v.model_id OPERATOR(pg_catalog.=) m.id AND v.active
 WHERE echolon.has_model_role(m.owner, m.owner_stamp)
@@ -200,7 +205,7 @@ COMMENT ON COLUMN echolon.models.rows_used IS 'Usable rows, held-out ones includ
 COMMENT ON COLUMN echolon.models.trained_at IS 'When the active version was stored';
 COMMENT ON COLUMN echolon.models.trained_by IS 'Role that trained the active version';
 COMMENT ON COLUMN echolon.models.owner IS 'Role that owns the model';
-COMMENT ON COLUMN echolon.models.state IS 'ready; relation missing, or column missing: x, as the catalog stands now; or imported, no relation';
+COMMENT ON COLUMN echolon.models.state IS 'ready; relation missing, relation of another role (made in the place of the one it was trained on), or column missing: x, as the catalog stands now; or imported, no relation';
 GRANT SELECT ON echolon.models TO PUBLIC;
 
 CREATE VIEW echolon.model_versions WITH (security_barrier) AS

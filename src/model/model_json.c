@@ -11,7 +11,6 @@
 #include "postgres.h"
 
 #include "common/shortest_dec.h"
-#include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -22,6 +21,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "function.h"
 #include "learn/predict.h"
 #include "model/store.h"
 

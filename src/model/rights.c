@@ -14,7 +14,6 @@
 #include "access/htup_details.h"
 #include "access/skey.h"
 #include "catalog/pg_type.h"
-#include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -23,6 +22,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "function.h"
 #include "model/store.h"
 
 #define PUBLIC_NAME			"public"	/* no role can have this name */
@@ -146,6 +146,22 @@ stored_grant(int64 model_id, const char *role, char **stamp)
 	store_scan_end(&scan);
 	UnregisterSnapshot(snapshot);
 	return right;
+}
+
+bool
+rights_relation_foreign(const StoredModel *model, Oid relid)
+{
+	Oid			stamped = stamp_number(STAMP_RELATION, model->relation_stamp);
+	Oid			relation_owner = relation_owner_oid(relid);
+	Oid			owner;
+
+	/* stamped elsewhere, or not yet: the name decides */
+	if (!OidIsValid(stamped) || stamped == relid || !OidIsValid(relation_owner))
+		return false;
+	if (relation_owner == stamp_number(STAMP_ROLE, model->relation_owner_stamp) || superuser_arg(relation_owner))
+		return false;
+	return !rights_role(model->owner, model->owner_stamp, &owner) || owner == ACL_ID_PUBLIC ||
+		!has_privs_of_role(relation_owner, owner);
 }
 
 /* ---- SQL --------------------------------------------------------------------- */

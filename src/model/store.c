@@ -10,7 +10,6 @@
 #include "access/htup_details.h"
 #include "access/skey.h"
 #include "catalog/pg_type.h"
-#include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -21,6 +20,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "function.h"
 #include "model/store.h"
 
 PG_FUNCTION_INFO_V1(echolon_model_state);
@@ -36,6 +36,8 @@ fill_model(StoreScan *scan, HeapTuple tuple, StoredModel *found)
 	found->owner = store_text_column(scan, tuple, MODEL_STORE_OWNER);
 	found->owner_stamp = store_text_column(scan, tuple, MODEL_STORE_OWNER_STAMP);
 	found->relation = store_text_column(scan, tuple, MODEL_STORE_RELATION);
+	found->relation_stamp = store_text_column(scan, tuple, MODEL_STORE_RELATION_STAMP);
+	found->relation_owner_stamp = store_text_column(scan, tuple, MODEL_STORE_RELATION_OWNER_STAMP);
 	found->target = store_text_column(scan, tuple, MODEL_STORE_TARGET);
 	found->task = store_text_column(scan, tuple, MODEL_STORE_TASK);
 }
@@ -506,22 +508,34 @@ store_read_holdout(const ModelVersion *version)
 
 /* ---- SQL ------------------------------------------------------------------- */
 
-/* echolon.model_state(relation text, columns text[], target text) returns text */
+/*
+ * echolon.model_state(relation text, relation_stamp text, relation_owner_stamp text, owner text, owner_stamp text,
+ * columns text[], target text) returns text
+ */
 Datum
 echolon_model_state(PG_FUNCTION_ARGS)
 {
-	Oid			relid = stored_relation(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	ArrayType  *columns = PG_GETARG_ARRAYTYPE_P(1);
-	char	   *target = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	StoredModel model = {
+		.relation = text_to_cstring(PG_GETARG_TEXT_PP(0)),
+		.relation_stamp = text_to_cstring(PG_GETARG_TEXT_PP(1)),
+		.relation_owner_stamp = text_to_cstring(PG_GETARG_TEXT_PP(2)),
+		.owner = text_to_cstring(PG_GETARG_TEXT_PP(3)),
+		.owner_stamp = text_to_cstring(PG_GETARG_TEXT_PP(4))
+	};
+	Oid			relid = stored_relation(model.relation);
+	ArrayType  *columns = PG_GETARG_ARRAYTYPE_P(5);
+	char	   *target = text_to_cstring(PG_GETARG_TEXT_PP(6));
 	char	   *missing = NULL;
 	Datum	   *names;
 	bool	   *nulls;
 	int			n;
 
-	if (VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(0)) == 0)
+	if (model.relation[0] == '\0')
 		PG_RETURN_TEXT_P(cstring_to_text("imported, no relation"));
 	if (!OidIsValid(relid))
 		PG_RETURN_TEXT_P(cstring_to_text("relation missing"));
+	if (rights_relation_foreign(&model, relid))
+		PG_RETURN_TEXT_P(cstring_to_text("relation of another role"));
 	deconstruct_array(columns, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &n);
 	for (int i = 0; i < n && missing == NULL; i++)
 	{

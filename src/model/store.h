@@ -21,7 +21,8 @@
 enum
 {
 	MODEL_STORE_ID = 1, MODEL_STORE_MODEL, MODEL_STORE_OWNER, MODEL_STORE_OWNER_STAMP,
-	MODEL_STORE_RELATION, MODEL_STORE_TARGET, MODEL_STORE_TASK
+	MODEL_STORE_RELATION, MODEL_STORE_TARGET, MODEL_STORE_TASK, MODEL_STORE_CREATED_AT,
+	MODEL_STORE_KEEP_VERSIONS, MODEL_STORE_RELATION_STAMP, MODEL_STORE_RELATION_OWNER_STAMP
 };
 
 enum
@@ -65,6 +66,8 @@ typedef struct StoredModel
 	char	   *owner;
 	char	   *owner_stamp;
 	char	   *relation;
+	char	   *relation_stamp;
+	char	   *relation_owner_stamp;
 	char	   *target;
 	char	   *task;
 } StoredModel;
@@ -129,5 +132,11 @@ extern const char *rights_name(int right);
 
 /* The role a stored name and stamp stand for now, ACL_ID_PUBLIC for public; false: nobody. */
 extern bool rights_role(const char *name, const char *stamp, Oid *role);
+
+/*
+ * Is the relation that has the name of the model's relation now one that its owner never said is the one?  It was
+ * dropped or renamed since, and the other one is of a role that neither has the owner's rights nor had the first one.
+ */
+extern bool rights_relation_foreign(const StoredModel *model, Oid relid);
 
 #endif							/* ECHOLON_STORE_H */

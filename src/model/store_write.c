@@ -13,9 +13,9 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "common/cryptohash.h"
-#include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -23,6 +23,7 @@
 #include "utils/varlena.h"
 
 #include "compat.h"
+#include "function.h"
 #include "model/store.h"
 
 #define SHA256_LENGTH		32
@@ -197,6 +198,16 @@ model_columns(const uint8 *bytes, size_t length)
 	return columns;
 }
 
+/* The stamps of a version's relation and of its owner; empty where it has none. */
+static void
+relation_stamps(const NewVersion *version, StoreValue *relation, StoreValue *owner)
+{
+	Oid			role = OidIsValid(version->relid) ? relation_owner_oid(version->relid) : InvalidOid;
+
+	*relation = value_text(OidIsValid(role) ? stamp_make(STAMP_RELATION, version->relid) : "");
+	*owner = value_text(OidIsValid(role) ? stamp_make(STAMP_ROLE, role) : "");
+}
+
 /* Insert the row of a new model of the current user; its number. */
 static int64
 insert_model(const NewVersion *version, Oid user)
@@ -208,38 +219,43 @@ insert_model(const NewVersion *version, Oid user)
 		value_text(version->relation),
 		value_text(version->target),
 		value_text(version->task),
-		value_now()
+		value_now(),
+		{0},
+		{0}
 	};
 
+	relation_stamps(version, &values[7], &values[8]);
 	store_execute("INSERT INTO echolon.model_store"
-				  " (model, owner, owner_stamp, relation, target, task, created_at)"
-				  " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+				  " (model, owner, owner_stamp, relation, target, task, created_at, relation_stamp, relation_owner_stamp)"
+				  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
 				  lengthof(values), values);
 	return store_returned(1);
 }
 
 /*
  * Make room for a new version, where it is to be the active one; stamp the owner of a model restored from
- * elsewhere; and give one that was imported without a relation the one it has now.
+ * elsewhere; and give one that was imported without a relation the one it has now.  Which relation of the name it
+ * is, only somebody with the owner's rights says: everybody's retrainings read it as the owner.
  */
 static void
-update_model(const StoredModel *model, const NewVersion *version)
+update_model(const StoredModel *model, const NewVersion *version, Oid user)
 {
-	StoreValue	values[] = {value_int8(model->id), value_text(model->owner_stamp)};
+	StoreValue	values[] = {value_int8(model->id), value_text(model->owner_stamp), {0}, {0}};
 	Oid			owner;
+	bool		exists = rights_role(model->owner, model->owner_stamp, &owner) && owner != ACL_ID_PUBLIC;
 
-	if (rights_role(model->owner, model->owner_stamp, &owner) &&
-		strcmp(model->owner_stamp, stamp_make(STAMP_ROLE, owner)) != 0)
+	if (exists && strcmp(model->owner_stamp, stamp_make(STAMP_ROLE, owner)) != 0)
 	{
 		values[1] = value_text(stamp_make(STAMP_ROLE, owner));
 		store_execute("UPDATE echolon.model_store SET owner_stamp = $2"
 					  " WHERE id OPERATOR(pg_catalog.=) $1", 2, values);
 	}
-	if (model->relation[0] == '\0' && version->relation[0] != '\0')
+	if (OidIsValid(version->relid) && (model->relation[0] == '\0' || (exists && has_privs_of_role(user, owner))))
 	{
 		values[1] = value_text(version->relation);
-		store_execute("UPDATE echolon.model_store SET relation = $2"
-					  " WHERE id OPERATOR(pg_catalog.=) $1", 2, values);
+		relation_stamps(version, &values[2], &values[3]);
+		store_execute("UPDATE echolon.model_store SET relation = $2, relation_stamp = $3, relation_owner_stamp = $4"
+					  " WHERE id OPERATOR(pg_catalog.=) $1", 4, values);
 	}
 	if (version->active)
 		store_execute("UPDATE echolon.version_store SET active = false"
@@ -411,7 +427,7 @@ store_add_version(NewVersion *version)
 	before = store_begin_write();
 	if (exists)
 	{
-		update_model(&model, version);
+		update_model(&model, version, user);
 		model_id = model.id;
 	}
 	else

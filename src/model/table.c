@@ -12,6 +12,7 @@
 
 #include <math.h>
 
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xlog.h"
 #include "catalog/namespace.h"
@@ -418,19 +419,45 @@ stamp_number(StampKind kind, const char *stamp)
 	return (Oid) strtoul(stamp + length, NULL, 10);
 }
 
-Oid
-stored_relation(const char *name)
+bool
+stored_relation_parts(const char *name, char **schema, char **relation)
 {
 	char	   *copy = pstrdup(name);
 	List	   *parts;
-	Oid			namespace;
 
 	if (!SplitIdentifierString(copy, '.', &parts) || list_length(parts) != 2)
+		return false;
+	*schema = linitial(parts);
+	*relation = lsecond(parts);
+	return true;
+}
+
+Oid
+stored_relation(const char *name)
+{
+	char	   *schema,
+			   *relation;
+	Oid			namespace;
+
+	if (!stored_relation_parts(name, &schema, &relation))
 		return InvalidOid;
-	namespace = get_namespace_oid(linitial(parts), true);
+	namespace = get_namespace_oid(schema, true);
 	if (!OidIsValid(namespace))
 		return InvalidOid;
-	return get_relname_relid(lsecond(parts), namespace);
+	return get_relname_relid(relation, namespace);
+}
+
+Oid
+relation_owner_oid(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
 }
 
 Oid

@@ -131,6 +131,12 @@ extern Oid	stamp_number(StampKind kind, const char *stamp);
 /* The relation a name "schema.name" stands for; InvalidOid: there is none. */
 extern Oid	stored_relation(const char *name);
 
+/* The parts of such a name, in memory of the caller's; false: it is none. */
+extern bool stored_relation_parts(const char *name, char **schema, char **relation);
+
+/* The owner of a relation; InvalidOid: it is gone. */
+extern Oid	relation_owner_oid(Oid relid);
+
 /*
  * The relation a name and its stamp stand for now, of this kind ('\0': any).  A relation that was
  * renamed is found; one that was dropped and made again is not.

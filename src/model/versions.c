@@ -12,7 +12,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -21,6 +20,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "function.h"
 #include "model/store.h"
 
 #define ALIAS_MAX		63		/* bytes of an alias */

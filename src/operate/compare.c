@@ -11,7 +11,6 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -19,6 +18,7 @@
 #include "utils/memutils.h"
 
 #include "data/words.h"
+#include "function.h"
 #include "operate/compare.h"
 #include "predict/actual.h"
 
@@ -146,9 +146,9 @@ compared_open(const char *name, int32 number, Compared *c)
  * content; NULL: they were trained on other columns.
  */
 static Training *
-common_training(const Compared *newer, const Compared *older)
+common_training(ReplayUser *replay, const Compared *newer, const Compared *older)
 {
-	Training   *t = replay_training(newer->version, newer->model, newer->recipe);
+	Training   *t = replay_training(replay, newer->version, newer->model, newer->recipe);
 	Oid			relid = t->values.value[PARAM_RELATION].relation;
 	List	   *columns = replay_columns(older->version, older->recipe, relid);
 	ParamValues values;
@@ -169,9 +169,9 @@ common_training(const Compared *newer, const Compared *older)
 
 /* Measure both; why they could not be, or NULL. */
 static const char *
-compare(Compared *newer, Compared *older, Unseen *unseen, const char **metric)
+compare(ReplayUser *replay, Compared *newer, Compared *older, Unseen *unseen, const char **metric)
 {
-	Training   *t = common_training(newer, older);
+	Training   *t = common_training(replay, newer, older);
 	const ModelVersion *versions[2];
 	const Jsonb *recipes[2];
 	Target		target;
@@ -240,10 +240,10 @@ echolon_compare(PG_FUNCTION_ARGS)
 	compared_open(name, PG_GETARG_INT32(2), b);
 	user = replay_begin(a->version->model);
 	if (a->version->version >= b->version->version)
-		why = compare(a, b, &unseen, &metric);
+		why = compare(&user, a, b, &unseen, &metric);
 	else
-		why = compare(b, a, &unseen, &metric);
-	replay_end(user);
+		why = compare(&user, b, a, &unseen, &metric);
+	replay_end(&user);
 
 	x = scores_value(&a->scores, metric);
 	y = scores_value(&b->scores, metric);

@@ -11,7 +11,6 @@
 #include <math.h>
 
 #include "access/xact.h"
-#include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -20,6 +19,7 @@
 
 #include "data/arguments.h"
 #include "data/words.h"
+#include "function.h"
 #include "learn/metrics.h"
 #include "operate/report.h"
 #include "train/train.h"

@@ -27,6 +27,7 @@
 
 #include "data/words.h"
 #include "features/define.h"
+#include "function.h"
 #include "operate/preprocess.h"
 
 #define NEAR_UNIQUE		0.9		/* of the values of a text: nothing typical fills it */

@@ -6,13 +6,13 @@
 
 #include <math.h>
 
-#include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
 #include "data/arguments.h"
+#include "function.h"
 #include "operate/preprocess.h"
 
 /* Arguments by their place in preprocess.sql. */

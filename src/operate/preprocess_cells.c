@@ -6,13 +6,13 @@
 
 #include <math.h>
 
-#include "fmgr.h"
 #include "utils/datum.h"
 #include "utils/float.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "windowapi.h"
 
+#include "function.h"
 #include "model/format.h"
 
 PG_FUNCTION_INFO_V1(echolon_cleaned);

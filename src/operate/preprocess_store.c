@@ -31,6 +31,7 @@
 
 #include "data/row.h"
 #include "features/define.h"
+#include "function.h"
 #include "model/lookup.h"
 #include "model/table.h"
 #include "operate/preprocess.h"

@@ -24,7 +24,6 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "model/store.h"
 #include "operate/replay.h"
 
 /* ---- as the owner ---------------------------------------------------------- */
@@ -91,36 +90,38 @@ replay_setting(const char *name, const char *value)
 }
 
 /*
- * May the user have the owner read the model's relation?  Whoever owns a view, or a policy of a table, decides what code
- * runs when it is read, and can change that at any time: with the owner's rights, whenever somebody who was granted
- * train or predict likes.  So those may only have read what runs no code of a third role.  It stays locked, so it
- * stays what it is.
+ * May the user have the owner read this relation, which is locked?  Another one than the model was trained on, made by a
+ * third role, nobody has read: not even the owner or a superuser, who only meant to train again.  Whoever owns a
+ * view, or a policy of a table, decides what code runs when it is read, and can change that at any time: with the
+ * owner's rights, whenever somebody who was granted train or predict likes.  So those may only have read what runs
+ * no code of a third role.  It stays locked, so it stays what it is.
  */
 static void
-check_relation(const StoredModel *model, Oid user, Oid owner)
+check_relation(const ReplayUser *replay, Oid relid)
 {
-	Oid			relid;
-	HeapTuple	tuple;
+	const StoredModel *model = &replay->model;
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	Form_pg_class form;
 	bool		runs_code;
 	Oid			relation_owner;
 
-	if (has_privs_of_role(user, owner) || model->relation[0] == '\0')
-		return;
-	relid = stored_relation(model->relation);
-	if (!OidIsValid(relid))
-		return;
-	relation_lock(relid);
-	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	if (!HeapTupleIsValid(tuple))
-		return;					/* dropped while the lock was waited for */
+		elog(ERROR, "cache lookup failed for relation %u", relid);
 	form = (Form_pg_class) GETSTRUCT(tuple);
 	relation_owner = form->relowner;
 	runs_code = (form->relkind != RELKIND_RELATION && form->relkind != RELKIND_PARTITIONED_TABLE &&
 				 form->relkind != RELKIND_MATVIEW) || form->relrowsecurity;
 	ReleaseSysCache(tuple);
-	if (runs_code && relation_owner != owner && !superuser_arg(relation_owner) &&
-		!has_privs_of_role(relation_owner, owner))
+	if (rights_relation_foreign(model, relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the relation of model \"%s\" is not the one it was trained on", model->model),
+				 errdetail("%s was dropped or renamed since, and the one of that name now is of \"%s\".",
+						   model->relation, GetUserNameFromId(relation_owner, false)),
+				 errhint("If it is to be trusted, train the model on it once as \"%s\": echolon_train_rf or echolon_train_gb, with model => %s.",
+						 model->owner, quote_literal_cstr(model->model))));
+	if (runs_code && !has_privs_of_role(replay->user, replay->owner) && relation_owner != replay->owner &&
+		!superuser_arg(relation_owner) && !has_privs_of_role(relation_owner, replay->owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to read the relation of model \"%s\" as its owner", model->model),
@@ -132,43 +133,45 @@ check_relation(const StoredModel *model, Oid user, Oid owner)
 ReplayUser
 replay_begin(const char *model)
 {
-	StoredModel stored;
-	ReplayUser	before;
-	Oid			owner;
+	ReplayUser	replay = {0};
+	StoredModel *stored = &replay.model;
 
-	if (!store_find_model(model, GetActiveSnapshot(), &stored))
+	if (!store_find_model(model, GetActiveSnapshot(), stored))
 		store_no_model(model, GetActiveSnapshot());
-	if (!rights_role(stored.owner, stored.owner_stamp, &owner) || owner == ACL_ID_PUBLIC)
+	if (!rights_role(stored->owner, stored->owner_stamp, &replay.owner) || replay.owner == ACL_ID_PUBLIC)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("the owner of model \"%s\" does not exist", model),
-				 errdetail("It was role \"%s\", which was dropped or renamed.", stored.owner),
+				 errdetail("It was role \"%s\", which was dropped or renamed.", stored->owner),
 				 errhint("A superuser can give its models away with echolon_reassign_models(%s, new_role).",
-						 quote_literal_cstr(stored.owner))));
+						 quote_literal_cstr(stored->owner))));
 
-	GetUserIdAndSecContext(&before.user, &before.context);
-	before.nest = NewGUCNestLevel();
-	SetUserIdAndSecContext(owner, before.context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	if (owner != before.user)
-		replay_setting("search_path", role_search_path(owner));
-	check_relation(&stored, before.user, owner);
-	return before;
+	GetUserIdAndSecContext(&replay.user, &replay.context);
+	replay.nest = NewGUCNestLevel();
+	SetUserIdAndSecContext(replay.owner,
+						   replay.context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	if (replay.owner != replay.user)
+		replay_setting("search_path", role_search_path(replay.owner));
+	return replay;
 }
 
 void
-replay_end(ReplayUser before)
+replay_end(const ReplayUser *replay)
 {
-	AtEOXact_GUC(false, before.nest);
-	SetUserIdAndSecContext(before.user, before.context);
+	AtEOXact_GUC(false, replay->nest);
+	SetUserIdAndSecContext(replay->user, replay->context);
 }
 
 /* ---- the recipe --------------------------------------------------------------- */
 
 Oid
-replay_relation(const ModelVersion *version)
+replay_relation(ReplayUser *replay, const ModelVersion *version)
 {
-	Oid			relid;
+	char	   *schema,
+			   *name;
 
+	if (OidIsValid(replay->relid))
+		return replay->relid;
 	if (version->relation[0] == '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -177,14 +180,16 @@ replay_relation(const ModelVersion *version)
 				 errhint("Train it once under this name: echolon_train_%s(relation, %s, model => %s).",
 						 strcmp(version->algorithm, "random_forest") == 0 ? "rf" : "gb",
 						 quote_literal_cstr(version->target), quote_literal_cstr(version->model))));
-	relid = stored_relation(version->relation);
-	if (!OidIsValid(relid))
+	if (stored_relation_parts(version->relation, &schema, &name))
+		replay->relid = relation_lock_name(schema, name);
+	if (!OidIsValid(replay->relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("the relation of model \"%s\" does not exist", version->model),
 				 errdetail("It was trained on %s, which was dropped or renamed.", version->relation),
 				 errhint("Make a view of that name, or train a model on another relation under a name of its own.")));
-	return relid;
+	check_relation(replay, replay->relid);
+	return replay->relid;
 }
 
 bool
@@ -238,14 +243,13 @@ replay_columns(const ModelVersion *version, const Jsonb *recipe, Oid relid)
 }
 
 Training *
-replay_training(const ModelVersion *version, const CachedModel *model, const Jsonb *recipe)
+replay_training(ReplayUser *replay, const ModelVersion *version, const CachedModel *model, const Jsonb *recipe)
 {
 	Training   *t = palloc0(sizeof(Training));
-	Oid			relid = replay_relation(version);
+	Oid			relid = replay_relation(replay, version);
 
 	INSTR_TIME_SET_CURRENT(t->start);
 	t->context = CurrentMemoryContext;
-	relation_lock(relid);
 	(void) relation_column(relid, model->target);
 	t->columns = replay_columns(version, recipe, relid);
 	(void) replay_values(version, model, recipe, relid, &t->values);

@@ -7,36 +7,43 @@
 
 #include "postgres.h"
 
+#include "model/store.h"
 #include "predict/encoder.h"
 #include "train/train.h"
 
 /* ---- as the owner ---------------------------------------------------------- */
 
-/* Who ran before. */
+/* Who ran before, and whose model runs. */
 typedef struct ReplayUser
 {
 	Oid			user;
 	int			context;
 	int			nest;			/* of settings */
+	StoredModel model;
+	Oid			owner;			/* of the model */
+	Oid			relid;			/* its relation, once replay_relation has locked and checked it */
 } ReplayUser;
 
 /*
  * From here to replay_end the owner of a model runs, in a security-restricted operation: a view that the model reads
  * may call functions, and these must not run with the rights of whoever replays.  Where that is another role, the
  * search_path is the owner's too.  Settings made in between are undone.  An error restores both with the
- * (sub)transaction.  Raises where the owner is nobody, and where the relation is a third role's whose code would run
- * as the owner at the will of somebody who has not the owner's rights.
+ * (sub)transaction.  Raises where the owner is nobody.
  */
 extern ReplayUser replay_begin(const char *model);
-extern void replay_end(ReplayUser before);
+extern void replay_end(const ReplayUser *replay);
 
 /* Set a setting until replay_end. */
 extern void replay_setting(const char *name, const char *value);
 
 /* ---- the recipe --------------------------------------------------------------- */
 
-/* The relation of a version's model as it is now; raises where there is none, or it is gone. */
-extern Oid	replay_relation(const ModelVersion *version);
+/*
+ * The relation of a version's model as it is now, locked: the same one until replay_end, whatever is renamed.  Raises where
+ * there is none, or it is gone; where another relation, of a third role, has come in its place; and where code of a
+ * third role would run as the owner at the will of somebody who has not the owner's rights.
+ */
+extern Oid	replay_relation(ReplayUser *replay, const ModelVersion *version);
 
 /*
  * The parameters of a version's training (recipe NULL: the defaults), for this relation and with the model's target
@@ -52,7 +59,8 @@ extern List *replay_columns(const ModelVersion *version, const Jsonb *recipe, Oi
  * The beginning of a training by the recipe of a version, in the current context: what is read, and which
  * columns; nothing is checked that only a writer needs.
  */
-extern Training *replay_training(const ModelVersion *version, const CachedModel *model, const Jsonb *recipe);
+extern Training *replay_training(ReplayUser *replay, const ModelVersion *version, const CachedModel *model,
+								 const Jsonb *recipe);
 
 /* ---- rows of a frame as a stored model sees them (scoring.c) -------------------- */
 

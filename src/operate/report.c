@@ -16,6 +16,7 @@
 #include "utils/jsonb.h"
 
 #include "data/words.h"
+#include "function.h"
 #include "learn/metrics.h"
 #include "operate/report.h"
 

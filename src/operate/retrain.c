@@ -16,7 +16,6 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
@@ -27,6 +26,7 @@
 #include "utils/timeout.h"
 
 #include "data/words.h"
+#include "function.h"
 #include "model/store.h"
 #include "operate/retrain.h"
 
@@ -174,11 +174,11 @@ decide(Training *t, const CachedModel *champion, double tolerance, int promote, 
 
 /* As the owner: train, compare, store. */
 static void
-train_again(ModelVersion *champion, double tolerance, int promote, RetrainOutcome *o)
+train_again(ReplayUser *replay, ModelVersion *champion, double tolerance, int promote, RetrainOutcome *o)
 {
 	const CachedModel *model = cache_get(champion, CurrentMemoryContext);
 	Jsonb	   *recipe = store_read_recipe(champion);
-	Training   *t = replay_training(champion, model, recipe);
+	Training   *t = replay_training(replay, champion, model, recipe);
 	Target		target;
 	uint64		unknown = 0;
 	int32		same;
@@ -264,7 +264,7 @@ retrain_model(const char *model, const RetrainPolicy *policy, double tolerance, 
 	budget_begin(policy->max_seconds);
 	PG_TRY();
 	{
-		train_again(champion, tolerance, promote, outcome);
+		train_again(&user, champion, tolerance, promote, outcome);
 	}
 	PG_CATCH();
 	{
@@ -283,7 +283,7 @@ retrain_model(const char *model, const RetrainPolicy *policy, double tolerance, 
 	}
 	PG_END_TRY();
 	(void) budget_end(policy->max_seconds);
-	replay_end(user);
+	replay_end(&user);
 	if (outcome->version > 0)
 		name_challenger(outcome);
 }

@@ -17,7 +17,6 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
@@ -31,6 +30,7 @@
 
 #include "data/words.h"
 #include "features/feature.h"
+#include "function.h"
 #include "model/store.h"
 #include "operate/retrain.h"
 
@@ -357,13 +357,13 @@ drifted(const ModelVersion *version, Oid relid, double threshold)
 
 /* The error of a version on rows that it was not fitted to, where it is above the threshold; as a sentence, or NULL. */
 static char *
-erring(const ModelVersion *version, double threshold)
+erring(ReplayUser *replay, const ModelVersion *version, double threshold)
 {
 	const CachedModel *model = cache_get(version, CurrentMemoryContext);
 	Jsonb	   *recipe = store_read_recipe(version);
 	const ModelVersion *versions[] = {version};
 	const Jsonb *recipes[] = {recipe};
-	Training   *t = replay_training(version, model, recipe);
+	Training   *t = replay_training(replay, version, model, recipe);
 	const char *metric = model->file.task == TASK_REGRESSION ? "rmse" : "log_loss";
 	Target		target;
 	Unseen		unseen;
@@ -384,7 +384,7 @@ erring(const ModelVersion *version, double threshold)
 
 /* Why a model is to be trained again now; NULL: it is not. */
 static char *
-due_reason(const ModelVersion *version, const RetrainPolicy *policy)
+due_reason(ReplayUser *replay, const ModelVersion *version, const RetrainPolicy *policy)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	LastRun		last;
@@ -406,7 +406,7 @@ due_reason(const ModelVersion *version, const RetrainPolicy *policy)
 		return NULL;
 
 	/* with the rows that it was trained on last, nothing would come of it */
-	relid = replay_relation(version);
+	relid = replay_relation(replay, version);
 	rows = rows_now(version, relid);
 	if (last.rows_used < 0)
 		last.rows_used = trained_rows;
@@ -421,7 +421,7 @@ due_reason(const ModelVersion *version, const RetrainPolicy *policy)
 		if (reason != NULL)
 			return reason;
 	}
-	return isnan(policy->error_above) ? NULL : erring(version, policy->error_above);
+	return isnan(policy->error_above) ? NULL : erring(replay, version, policy->error_above);
 }
 
 /* ---- the procedure ------------------------------------------------------------------------------ */
@@ -450,8 +450,8 @@ due_model(const char *model, bool force, RetrainOutcome *outcome, char **reason)
 	else
 	{
 		user = replay_begin(model);
-		*reason = due_reason(version, &policy);
-		replay_end(user);
+		*reason = due_reason(&user, version, &policy);
+		replay_end(&user);
 	}
 	if (*reason != NULL)
 	{

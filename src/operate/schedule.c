@@ -17,7 +17,6 @@
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
-#include "fmgr.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -29,6 +28,7 @@
 #include "utils/snapmgr.h"
 
 #include "features/feature.h"
+#include "function.h"
 #include "model/store.h"
 
 PG_FUNCTION_INFO_V1(echolon_schedule_retrain);

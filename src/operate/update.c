@@ -14,7 +14,6 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "fmgr.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -26,6 +25,7 @@
 #include "utils/memutils.h"
 
 #include "data/words.h"
+#include "function.h"
 #include "model/store.h"
 #include "operate/replay.h"
 #include "predict/actual.h"

@@ -14,7 +14,6 @@
 #include "access/relation.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -24,6 +23,7 @@
 #include "utils/rel.h"
 
 #include "data/words.h"
+#include "function.h"
 #include "operate/validate.h"
 
 #define NAMED_COLUMNS	10		/* of those that are told in one row */

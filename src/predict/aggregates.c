@@ -16,7 +16,6 @@
 
 #include <math.h>
 
-#include "fmgr.h"
 #include "libpq/pqformat.h"
 #include "storage/shmem.h"
 #include "utils/builtins.h"
@@ -27,6 +26,7 @@
 
 #include "compat.h"
 #include "data/aggregate.h"
+#include "function.h"
 #include "learn/mathfn.h"
 #include "learn/metrics.h"
 #include "learn/sum.h"

@@ -16,6 +16,7 @@
 #include "utils/numeric.h"
 
 #include "data/column.h"
+#include "function.h"
 #include "learn/metrics.h"
 #include "predict/evaluation.h"
 

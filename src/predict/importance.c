@@ -13,7 +13,6 @@
 
 #include <math.h>
 
-#include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -22,6 +21,7 @@
 #include "utils/memutils.h"
 
 #include "data/frame.h"
+#include "function.h"
 #include "learn/hash.h"
 #include "predict/actual.h"
 #include "predict/encoder.h"

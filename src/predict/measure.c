@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 
 #include "data/frame.h"
+#include "function.h"
 #include "learn/metrics.h"
 #include "predict/actual.h"
 #include "predict/encoder.h"

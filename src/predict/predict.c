@@ -21,7 +21,6 @@
 #include "access/detoast.h"
 #include "access/htup_details.h"
 #include "common/shortest_dec.h"
-#include "fmgr.h"
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -31,6 +30,7 @@
 
 #include "compat.h"
 #include "data/row.h"
+#include "function.h"
 #include "learn/metrics.h"
 #include "model/lookup.h"
 #include "predict/encoder_parts.h"

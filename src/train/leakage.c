@@ -21,6 +21,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "function.h"
 #include "learn/metrics.h"
 #include "train/train.h"
 

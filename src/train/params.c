@@ -23,6 +23,7 @@
 #include "data/arguments.h"
 #include "data/column.h"
 #include "features/feature.h"
+#include "function.h"
 #include "train/train.h"
 
 #define IN_RF	1
@@ -489,10 +490,10 @@ params_read(FunctionCallInfo fcinfo, LearnAlgorithm algorithm, ParamValues *valu
 		if ((def->functions & function) == 0)
 			continue;
 		for (arg = 0; arg < nargs; arg++)
-			if (strcmp(names[arg], def->name) == 0)
+			if (names != NULL && strcmp(names[arg], def->name) == 0)
 				break;
 		if (arg >= fcinfo->nargs)
-			elog(ERROR, "function %u has no argument \"%s\"", fcinfo->flinfo->fn_oid, def->name);
+			function_outdated(fcinfo);
 		if (fcinfo->args[arg].isnull)
 			continue;
 

@@ -389,6 +389,8 @@ record_store(Training *t)
 	memset(&v, 0, sizeof(v));
 	v.model = t->model;
 	v.relation = t->relation;
+	/* an update reads any rows: they are not what the model is trained on */
+	v.relid = t->from ? InvalidOid : t->values.value[PARAM_RELATION].relation;
 	v.target = t->values.value[PARAM_TARGET].word;
 	v.task = t->target.task == TASK_REGRESSION ? "regression" : "classification";
 	v.algorithm = t->params.algorithm == LEARN_FOREST ? "random_forest" : "gradient_boosting";

@@ -21,6 +21,7 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
+#include "function.h"
 #include "train/train.h"
 
 #define MIN_ROWS		100

@@ -42,10 +42,12 @@ unseen_by_hash(const JsonbContainer *split, uint64 seed, const Frame *frame, con
 	uint64		common = 0;
 	bool		single;
 
-	if (!value || value->type != jbvBinary)
+	if (!value || value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
 		return "the record of its split is damaged";
 	/* numbers, and what became classes only when the sides were known, have one threshold */
 	single = object_bits(value->val.binary.data, "", &common);
+	if (!single && target->nclasses == 0)
+		return "the record of its split is damaged";
 	for (uint32 k = 0; k < n; k++)
 	{
 		thresholds[k] = common;

@@ -51,7 +51,7 @@ SELECT is(pg_temp.affected('people', 'y', 'dates_that_do_not_parse', 'born'), (S
 SELECT is(pg_temp.affected('people', 'y', 'near_unique', 'id'), NULL, 'a declared key is known to be one');
 SELECT is((SELECT array_agg(severity ORDER BY ordinality) FROM echolon_validate('people', 'y') WITH ORDINALITY),
 	(SELECT array_agg(severity ORDER BY array_position('{error,warning,info}', severity)) FROM echolon_validate('people', 'y')), 'the worst first');
-SELECT is((SELECT array_agg(attnum) FROM echolon_validate('people', 'y', columns_per_rule => NULL) JOIN pg_attribute ON attrelid = 'people'::regclass AND attname = column_name WHERE severity = 'warning'),
+SELECT is((SELECT array_agg(attnum ORDER BY ordinality) FROM echolon_validate('people', 'y', columns_per_rule => NULL) WITH ORDINALITY JOIN pg_attribute ON attrelid = 'people'::regclass AND attname = column_name WHERE severity = 'warning'),
 	(SELECT array_agg(attnum ORDER BY attnum) FROM echolon_validate('people', 'y', columns_per_rule => NULL) JOIN pg_attribute ON attrelid = 'people'::regclass AND attname = column_name WHERE severity = 'warning'), 'then by column');
 SELECT is((SELECT string_agg(message, E'\n' ORDER BY ordinality) FROM echolon_validate('people', 'y') WITH ORDINALITY),
 	(SELECT string_agg(message, E'\n' ORDER BY ordinality) FROM echolon_validate('people', 'y') WITH ORDINALITY), 'the same each time');

@@ -292,6 +292,43 @@ FROM small, (VALUES
 	('{"curve": {}}', '"curve" is not an array'), ('{"curve": [1]}', '"curve" is not made of points'), ('{"curve": [[1, 2]]}', '"curve" is not made of points'), ('{"curve": [["1", 2, 3]]}', '"curve" is not made of numbers'), ('{"curve": [[null, 2, 3]]}', '"curve" is not made of points'),
 	('{"curve": 1}', '"curve" is not an array'), ('{"notes": "x"}', '"notes" is not an array'), ('{"notes": [1]}', '"notes" is not made of strings'), ('{"recipe": 3}', '"recipe" is not an object'), ('{"recipe": {"split": []}}', '"split" is not an object'), ('{"recipe": {"updates": {}}}', '"updates" is not an array')
 ) AS v(record, problem);
+-- records of a split that are no split: retraining and comparing say so, and read nothing that is not there
+DO $$ BEGIN
+	PERFORM echolon_train_rf('goods', 'y', features => '{a,b}', model => 'numbers', n_estimators => 2, max_depth => 3);
+	PERFORM echolon_train_rf('goods', 'label', features => '{a,b}', model => 'classes', n_estimators => 2, max_depth => 3);
+END $$;
+CREATE TEMP TABLE originals AS SELECT m AS model, echolon_export_model(m) AS bytes FROM unnest('{numbers,classes}'::text[]) AS m;
+-- What echolon_compare and echolon_retrain say of two versions of which the newer one has this recipe.
+CREATE FUNCTION pg_temp.with_split(m text, recipe jsonb) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+BEGIN
+	SELECT m || ': ' || (echolon_import_model(m, pg_temp.envelope(jsonb_build_object('recipe', recipe)::text, '', bytes), relation => 'goods')).version INTO result
+	FROM originals WHERE model = m;
+	UPDATE echolon.version_store AS v SET recipe = (SELECT o.recipe FROM echolon.version_store AS o WHERE o.model_id = v.model_id AND o.version = 1) || v.recipe
+	FROM echolon.model_store AS s WHERE s.id = v.model_id AND s.model = m AND v.version = 2;
+	INSERT INTO goods SELECT * FROM goods WHERE id <= 5;	-- so that a retraining has something to do
+	result := concat_ws(E'\n', result, (SELECT c.verdict FROM echolon_compare(m, 1, 2) AS c), (SELECT r.state || '; ' || r.reason FROM echolon_retrain(m) AS r));
+	RAISE EXCEPTION SQLSTATE 'ROLLB' USING MESSAGE = result;
+EXCEPTION WHEN SQLSTATE 'ROLLB' THEN
+	RETURN SQLERRM;
+END $$;
+SELECT is(pg_temp.with_split(model, recipe), model || E': 2\nnot comparable: of version 2 ' || problem || E'\nnot comparable; not comparable: of version 2 ' || problem, format('%s: %s', model, left(recipe::text, 80)))
+FROM originals, (VALUES
+	('the record of its split is damaged', jsonb '{"split": {"kind": "hash", "seed": "42", "thresholds": [""]}}'),
+	('the record of its split is damaged', '{"split": {"kind": "hash", "seed": "42", "thresholds": ["", ""]}}'),
+	('the record of its split is damaged', '{"split": {"kind": "hash", "seed": "42", "thresholds": ["no", "1", "yes", "2"]}}'),
+	('the record of its split is damaged', '{"split": {"kind": "hash", "seed": "42", "thresholds": []}}'),
+	('the record of its split is damaged', '{"split": {"kind": "hash", "seed": "42", "thresholds": 1}}'),
+	('the record of its split is damaged', '{"split": {"kind": "hash", "seed": "42"}}'),
+	('it is not recorded what it was fitted to', '{"split": {"kind": ["hash"], "seed": "42"}}'),
+	('it is not recorded what it was fitted to', '{"split": {"kind": "hash", "seed": ["42"]}}'),
+	('the record of its split is damaged', '{"split": {"kind": "groups", "seed": "42", "threshold": [""]}}'),
+	('it is not recorded up to when it was fitted', '{"split": {"kind": "time", "after": ["1"]}}')
+) AS v(problem, recipe);
+-- numbers have one threshold; without it nothing is known, rather than that it was fitted to no row
+SELECT matches(pg_temp.with_split('numbers', '{"split": {"kind": "hash", "seed": "42", "thresholds": {"a": "1"}}}'), 'of version 2 the record of its split is damaged', 'a threshold of a class, of a number');
+
 -- samples: rows held out, n, outputs, weighted, reserved, then the numbers
 SELECT matches(pg_temp.error_of(format('SELECT echolon_import_model(''liar'', %L::bytea)', pg_temp.envelope('{}', sample, bytes))), problem, 'a sample that lies: ' || name)
 FROM small, (VALUES

@@ -107,6 +107,80 @@ RESET ROLE;
 SELECT is(pg_temp.last_run('of_lent'), 'failed 42501 regress_helper', 'and records it');
 SELECT is((SELECT rolsuper FROM pg_roles WHERE rolname = 'regress_helper'), false, 'nobody has become a superuser');
 
+-- ---- another relation of the same name: whose it is decides, for the owner and for superusers as well
+CREATE ROLE regress_usurper;
+CREATE ROLE regress_loader;
+GRANT CREATE ON SCHEMA public TO regress_usurper, regress_loader, regress_heir;
+GRANT SELECT ON points TO regress_usurper, regress_loader;
+CREATE FUNCTION pg_temp.retrain_as(role name, model text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+BEGIN
+	EXECUTE format('SET LOCAL ROLE %I', role);
+	result := pg_temp.error_of(format('SELECT echolon_retrain(%L)', model));
+	RESET ROLE;
+	RETURN result;
+END $$;
+CREATE FUNCTION pg_temp.state(name text) RETURNS text LANGUAGE sql AS $$ SELECT state FROM echolon.models WHERE model = name $$;
+SET LOCAL ROLE regress_loader;
+CREATE TABLE public.fed AS SELECT a, b, y FROM public.points;
+GRANT SELECT ON public.fed TO regress_heir, regress_helper;
+SET LOCAL ROLE regress_heir;
+SELECT lives_ok($$SELECT echolon_train_rf('fed', 'y', n_estimators => 2, model => 'of_fed')$$, 'a model of a table of another role, which loads it');
+SELECT lives_ok($$SELECT echolon_grant_model('of_fed', 'regress_helper', 'train')$$, 'that a third role may train');
+SET LOCAL ROLE regress_loader;
+DROP TABLE public.fed;
+CREATE TABLE public.fed AS SELECT a, b + 1 AS b, y FROM public.points;
+GRANT SELECT ON public.fed TO regress_heir, regress_helper;
+RESET ROLE;
+SELECT is(pg_temp.state('of_fed'), 'ready', 'made again by the role that owned it');
+SELECT is(pg_temp.retrain_as('regress_heir', 'of_fed'), 'no error', 'it is read as before');
+DROP TABLE public.fed;
+SET LOCAL ROLE regress_usurper;
+CREATE VIEW public.fed AS SELECT public.regress_grab(a) AS a, b, y FROM public.points;
+GRANT SELECT ON public.fed TO regress_heir, regress_helper;
+RESET ROLE;
+SELECT is(pg_temp.state('of_fed'), 'relation of another role', 'made again by a third role: the state says so');
+SELECT is(pg_temp.error_of($$SELECT echolon_retrain('of_fed')$$),
+	'42501 the relation of model "of_fed" is not the one it was trained on | public.fed was dropped or renamed since, and the one of that name now is of "regress_usurper".'
+	|| ' | If it is to be trusted, train the model on it once as "regress_heir": echolon_train_rf or echolon_train_gb, with model => ''of_fed''.', 'a superuser does not have it read');
+SELECT matches(pg_temp.retrain_as(r, 'of_fed'), '^42501 the relation of model "of_fed" is not the one it was trained on', 'nor has ' || r) FROM unnest(ARRAY['regress_heir', 'regress_helper']::name[]) AS r;
+SELECT matches(pg_temp.error_of($$SELECT echolon_compare('of_fed', 1, 2)$$), '^42501 the relation of model "of_fed" is not the one', 'comparing reads it neither');
+SET LOCAL client_min_messages = error;
+SELECT lives_ok($$CALL echolon_retrain_due('of_fed', force => true)$$, 'nor the procedure');
+SET LOCAL client_min_messages = warning;
+SELECT is(pg_temp.last_run('of_fed'), 'failed 42501 ' || current_user, 'which records it');
+SET LOCAL ROLE regress_helper;
+SELECT lives_ok($$SELECT echolon_train_rf('fed', 'y', n_estimators => 2, model => 'of_fed')$$, 'who may train reads it for themselves');
+RESET ROLE;
+SELECT is(pg_temp.state('of_fed'), 'relation of another role', 'and decides nothing for the owner');
+SET LOCAL ROLE regress_heir;
+SELECT lives_ok($$SELECT echolon_train_rf('fed', 'y', n_estimators => 3, model => 'of_fed')$$, 'the owner trains on it once');
+RESET ROLE;
+SELECT is(pg_temp.state('of_fed'), 'ready', 'and so says that it is the one');
+SELECT is(pg_temp.retrain_as('regress_heir', 'of_fed'), 'no error', 'from then on');
+SELECT matches(pg_temp.retrain_as('regress_helper', 'of_fed'), '^42501 permission denied to read the relation of model', 'though not at the will of those who may train: it runs code');
+-- made in its place by the owner, or by a superuser
+DROP VIEW public.fed;
+SET LOCAL ROLE regress_heir;
+CREATE VIEW public.fed AS SELECT a, b + 2 AS b, y FROM public.points;
+RESET ROLE;
+SELECT is(pg_temp.retrain_as('regress_helper', 'of_fed'), 'no error', 'the owner''s own is the owner''s');
+ALTER VIEW public.fed RENAME TO fed_before;
+CREATE VIEW public.fed AS SELECT a, b + 3 AS b, y FROM public.points;
+GRANT SELECT ON public.fed TO regress_heir;
+SELECT is(pg_temp.retrain_as('regress_helper', 'of_fed'), 'no error', 'and a superuser''s is trusted');
+-- a restored store was stamped elsewhere: the name decides until it is written again
+UPDATE echolon.model_store SET relation_stamp = '1' || relation_stamp, relation_owner_stamp = '1' || relation_owner_stamp WHERE model = 'of_fed';
+DROP VIEW public.fed;
+SET LOCAL ROLE regress_usurper;
+CREATE TABLE public.fed AS SELECT a, b + 4 AS b, y FROM public.points;
+GRANT SELECT ON public.fed TO regress_heir;
+RESET ROLE;
+SELECT is(pg_temp.state('of_fed'), 'ready', 'stamped elsewhere');
+SELECT is(pg_temp.retrain_as('regress_heir', 'of_fed'), 'no error', 'the name decides');
+SELECT is((SELECT rolsuper FROM pg_roles WHERE rolname = 'regress_helper'), false, 'nobody has become a superuser');
+
 -- ---- a relation that changes: the state says so before anything fails
 SELECT is((SELECT state FROM echolon.models WHERE model = 'kept'), 'ready', 'ready');
 ALTER TABLE points RENAME COLUMN b TO c;

@@ -227,8 +227,15 @@ for my $case (
 	my ($name, $sql, $milliseconds) = @$case;
 	$milliseconds = int $milliseconds;
 	my ($stdout, $stderr) = ('', '');
-	my $begin = time;
-	$node->psql('postgres', "SET statement_timeout = $milliseconds; $sql", stdout => \$stdout, stderr => \$stderr);
+	my $begin;
+	# A load that is quicker than the one that was timed is over before: then sooner.
+	for (1 .. 6)
+	{
+		$begin = time;
+		last if $node->psql('postgres', "SET statement_timeout = $milliseconds; $sql", stdout => \$stdout, stderr => \$stderr) != 0;
+		$node->safe_psql('postgres', 'DROP TABLE IF EXISTS gone; TRUNCATE slow');
+		$milliseconds = int($milliseconds / 2);
+	}
 	cmp_ok(time - $begin - $milliseconds / 1000, '<', 1.0, "$name: a cancel is answered within a second");
 	like($stderr, qr/canceling statement due to statement timeout/, "$name: it was cancelled");
 	is($node->safe_psql('postgres', q(SELECT to_regclass('gone') IS NULL, (SELECT count(*) FROM slow), (SELECT count(*) FROM pg_ls_tmpdir()))), 't|0|0', "$name: nothing is left");
