@@ -12,6 +12,7 @@
 #include "learn/tree.h"
 
 #define MAX_THRESHOLDS	65535	/* of a feature: a rank has 16 bits */
+#define TABLE_BINS		512		/* of a feature whose pairs have a table */
 #define CHECK_NODES		65536	/* nodes between two cancel checks */
 
 /* The pairs of bins that one feature is split at. */
@@ -21,6 +22,8 @@ typedef struct FeaturePairs
 	uint32_t   *pairs;			/* ascending; see pair_of */
 	uint16_t   *ranks;			/* of their thresholds */
 	uint32_t   *first;			/* [nbins + 2] by left bin counted from 1, its first pair */
+	uint16_t   *table;			/* of few bins: [(nbins + 1) * nbins] ranks by left bin counted from 1, and by right one */
+	uint32_t	nbins;
 	bool		edges;			/* too many: thresholds between neighbouring bins are used */
 } FeaturePairs;
 
@@ -137,6 +140,16 @@ feature_thresholds(const LearnEnv *env, const FeatureBins *fb, uint32_t *pairs, 
 	}
 	while (bin <= fb->nbins + 1)
 		fp->first[bin++] = fp->n;
+
+	/* many nodes look up their ranks: at once, where there is room for all pairs */
+	fp->nbins = fb->nbins;
+	if (fb->nbins <= TABLE_BINS && n > (size_t) fb->nbins * fb->nbins)
+	{
+		fp->table = env_alloc(env, (size_t) (fb->nbins + 1) * fb->nbins, sizeof(uint16_t));
+		for (uint32_t i = 0; i < fp->n; i++)
+			if (pair_beyond(pairs[i]) < fb->nbins)
+				fp->table[(size_t) (pairs[i] >> 16) * fb->nbins + pair_beyond(pairs[i])] = fp->ranks[i];
+	}
 	return nthresholds;
 }
 
@@ -145,9 +158,13 @@ static inline uint16_t
 pair_rank(const FeaturePairs *fp, uint32_t bin, uint32_t beyond)
 {
 	uint32_t	pair = pair_of(bin, beyond, fp->edges);
-	uint32_t	low = fp->first[pair >> 16],
-				high = fp->first[(pair >> 16) + 1];
+	uint32_t	low,
+				high;
 
+	if (fp->table && (pair & 0xFFFF) < fp->nbins)
+		return fp->table[(size_t) (pair >> 16) * fp->nbins + (pair & 0xFFFF)];
+	low = fp->first[pair >> 16];
+	high = fp->first[(pair >> 16) + 1];
 	while (high - low > 1)
 	{
 		uint32_t	middle = low + (high - low) / 2;
@@ -345,6 +362,7 @@ assemble_model(const LearnEnv *env, const LearnData *data, const Bins *bins, Gro
 		env_free(env, pairs[f].pairs);
 		env_free(env, pairs[f].ranks);
 		env_free(env, pairs[f].first);
+		env_free(env, pairs[f].table);
 	}
 	env_free(env, pairs);
 	model->tree_first = tree_first;

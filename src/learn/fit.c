@@ -146,7 +146,7 @@ learn_fit_memory(const LearnData *data, size_t ntrain, size_t nwatch, const Lear
 	/* all trees, grown and then assembled: each is freed when it has been copied */
 	if (params->algorithm == LEARN_BOOSTING && params->loss == LOSS_SOFTMAX)
 		trees *= data->nclasses;
-	add_product(&bytes, trees, sizes.nodes * (2 * sizes.node_bytes + 4) + sizeof(GrownTree) + 64);
+	add_product(&bytes, trees, sizes.nodes * (2 * sizes.node_bytes + 6) + sizeof(GrownTree) + 64);
 	add_product(&bytes, trees, 2 * sizes.set_bytes);
 	add_product(&bytes, trees,
 				(nfeatures < sizes.nodes / 2 ? nfeatures : sizes.nodes / 2) * sizeof(TreeGain));

@@ -14,7 +14,7 @@
  */
 #include <string.h>
 
-#include "learn/histogram.h"
+#include "learn/few.h"
 
 #define POOL_BYTES		((size_t) 256 << 20)	/* of histograms kept */
 #define HISTOGRAM_ROWS	256		/* nodes of fewer rows don't need a histogram of all features */
@@ -33,6 +33,7 @@ typedef struct GrowNode
 				upper;
 	uint64_t	key;
 	int			slot;			/* its histogram in the pool, or NO_SLOT */
+	bool		few;			/* few rows: its subtree is grown at once */
 	Split		split;			/* levels are allocated for it alone */
 } GrowNode;
 
@@ -62,6 +63,9 @@ typedef struct Grower
 	int			nfree;
 	Cell	  **slots;			/* allocated when first used; one more than nslots, for passing use */
 	int		   *free_slots;
+	/* forests */
+	Few		   *few;			/* grows subtrees of few rows; NULL where they are grown as any */
+	bool		few_suits;		/* the rule at hand */
 } Grower;
 
 /* ---- creation -------------------------------------------------------------- */
@@ -122,6 +126,9 @@ grower_create(const LearnEnv *env, const GrowSetup *setup)
 	for (uint32_t f = 0; f < nfeatures; f++)
 		grower->features[f] = f;
 
+	grower->few = few_create(env, setup, &(FewLoan) {.rows = &grower->rows, .builder = &grower->builder,
+		.scratch = &grower->scratch, .features = grower->features, .swaps = grower->swaps,
+		.levels = grower->levels, .left = grower->left});
 	grower->use_pool = setup->boosting && setup->max_features >= nfeatures &&
 		setup->bins->total_codes * sizeof(Cell) <= POOL_BYTES;
 	if (grower->use_pool)
@@ -143,6 +150,7 @@ grower_free(void *arg)
 
 	rows_free(&grower->rows);
 	builder_free(&grower->builder);
+	few_free(grower->few);
 	env_free(env, grower->scratch.keys);
 	env_free(env, grower->scratch.pool);
 	env_free(env, grower->scratch.left);
@@ -171,6 +179,8 @@ grow_memory(const GrowSetup *setup, size_t nfeatures, size_t total_codes, size_t
 	size_t		bytes = sizeof(Grower) + nfeatures * 32 + max_codes * (sizeof(LevelKey) + 8);
 
 	bytes += rows_memory(setup, nfeatures, max_codes, code_size);
+	if (!setup->boosting)
+		bytes += few_memory(nfeatures);
 	if (setup->nclasses > 0)
 		bytes += level_sums_size(setup, max_codes) * 8 + (size_t) setup->nclasses * 48;
 	if (setup->max_features >= nfeatures && total_codes * sizeof(Cell) <= POOL_BYTES)
@@ -366,33 +376,11 @@ search_drawn(Grower *grower, const GrowNode *at, const SplitNode *node, Split *b
 		uint32_t	until = searched == 0 ? grower->rule->max_features : searched + 1;
 
 		for (; drawn < until; drawn++)
-		{
-			uint32_t	j = drawn + (uint32_t) hash_below(node_random(node->key, drawn), nfeatures - drawn);
-			uint32_t	f = features[j];
-
-			features[j] = features[drawn];
-			features[drawn] = f;
-			grower->swaps[drawn] = j;
-		}
+			draw_feature(node->key, nfeatures, drawn, features, grower->swaps);
 		varies = search_features(grower, at, node, features + searched, drawn - searched, best);
 		searched = drawn;
 	}
-	while (drawn-- > 0)
-	{
-		uint32_t	j = grower->swaps[drawn];
-		uint32_t	f = features[j];
-
-		features[j] = features[drawn];
-		features[drawn] = f;
-	}
-}
-
-/* Could a node of this size be split at all? */
-static bool
-may_split(const SplitRule *rule, uint32_t n, uint64_t h, uint32_t depth)
-{
-	return depth < rule->max_depth && n >= rule->min_samples_split &&
-		n / 2 >= rule->min_samples_leaf && h / 2 >= rule->min_h;
+	undraw_features(drawn, features, grower->swaps);
 }
 
 /*
@@ -586,7 +574,9 @@ search_children(Grower *grower, GrowNode *small, GrowNode *large, bool *small_fo
 	{
 		if (!open[i])
 			continue;
-		if (grower->use_pool && nodes[i]->n >= HISTOGRAM_ROWS)
+		if (grower->few_suits && nodes[i]->n <= FEW_ROWS)
+			*found[i] = nodes[i]->few = true;	/* its search waits for its turn */
+		else if (grower->use_pool && nodes[i]->n >= HISTOGRAM_ROWS)
 		{
 			int			own = take_slot(grower);
 
@@ -654,10 +644,11 @@ grow_node(Grower *grower, GrowNode *node)
 		}
 
 		/* part_rows needs the levels in place: the set is sorted in a copy */
+		Split		copy = *split;
+
+		copy.levels = grower->levels;
 		memcpy(grower->levels, split->levels, split->npresent * sizeof(uint16_t));
-		rank = split->missing_left ?
-			builder_set(builder, grower->levels + split->nleft, split->npresent - split->nleft) :
-			builder_set(builder, grower->levels, split->nleft);
+		rank = split_set(builder, &copy);
 	}
 	child = builder_children(builder);
 	builder_split(builder, node->place, split->feature, rank, split->beyond, split->missing_left,
@@ -725,6 +716,7 @@ grower_grow(void *arg, const GrowTask *task, GrownTree *tree)
 	grower->task = task;
 	grower->rule = rule;
 	grower->nopen = 0;
+	grower->few_suits = grower->few != NULL && few_suits(rule);
 	rows_load(&grower->rows, task);
 	rows_totals(&grower->rows, 0, root.n, &root.g, &root.h);
 	builder_start(&grower->builder);
@@ -737,7 +729,10 @@ grower_grow(void *arg, const GrowTask *task, GrownTree *tree)
 	{
 		GrowNode	node = open_pop(grower);
 
-		if (rule->max_leaf_nodes > 0 && nleaves >= rule->max_leaf_nodes)
+		if (node.few)
+			few_grow(grower->few, rule, &(FewNode) {.place = node.place, .n = node.n, .depth = node.depth,
+					 .g = node.g, .h = node.h, .key = node.key}, node.first);
+		else if (rule->max_leaf_nodes > 0 && nleaves >= rule->max_leaf_nodes)
 			make_leaf(grower, &node);
 		else
 			nleaves += grow_node(grower, &node);

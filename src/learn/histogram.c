@@ -401,6 +401,38 @@ rows_few_codes(const RowStore *rows, uint32_t first, uint32_t n, uint32_t featur
 	return some_missing;
 }
 
+void
+rows_targets(const RowStore *rows, uint32_t first, uint32_t n, int64_t *g, uint32_t *w)
+{
+	for (uint32_t i = 0; i < n; i++)
+	{
+		const RowHead *head = row_head(rows, first + i);
+
+		g[i] = head->g;
+		w[i] = head->w;
+	}
+}
+
+bool
+rows_lane_codes(const RowStore *rows, uint32_t first, uint32_t n, uint32_t feature, uint32_t missing,
+				int32_t *codes)
+{
+	const Matrix *matrix = rows->setup->matrix;
+	const uint8_t *record = rows->records + (size_t) first * rows->stride + RECORD_CODES;
+	bool		some_missing = false;
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		uint32_t	code = rows->form == ROWS_REFERENCES ?
+			matrix_code(matrix, row_head(rows, first + i)->row, feature) :
+			matrix_load(record + i * rows->stride, feature, matrix->wide);
+
+		codes[i] = (int32_t) code;
+		some_missing |= code == missing;
+	}
+	return some_missing;
+}
+
 /*
  * Sum the gathered rows of a node by the codes of a feature.  rows->present gets the codes that
  * occur, ascending (the missing one, being the last, among them); returns how many.

@@ -100,6 +100,11 @@ extern bool rows_pair_differs(const RowStore *rows, uint32_t first, uint32_t fea
 extern bool rows_few_codes(const RowStore *rows, uint32_t first, uint32_t n, uint32_t feature,
 						   uint32_t missing, uint8_t *codes);
 
+/* Forests: targets times weights, and weights, of a node's rows; and a feature's codes.  True where one is missing. */
+extern void rows_targets(const RowStore *rows, uint32_t first, uint32_t n, int64_t *g, uint32_t *w);
+extern bool rows_lane_codes(const RowStore *rows, uint32_t first, uint32_t n, uint32_t feature,
+							uint32_t missing, int32_t *codes);
+
 /* Sparse sums: rows_gather once a node, then a feature at a time into rows->cells. */
 extern void rows_gather(RowStore *rows, uint32_t first, uint32_t n);
 extern uint32_t rows_sum_sparse(RowStore *rows, uint32_t first, uint32_t n, uint32_t feature,

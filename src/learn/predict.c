@@ -67,9 +67,13 @@ predict_encode_columns(const LearnModel *model, const LearnColumn *columns, cons
 size_t
 predict_block_rows(const LearnModel *model)
 {
-	size_t		rows = PREDICT_BLOCK_BYTES / (model->nfeatures * sizeof(uint32_t) + 16);
+	bool		large = model->ntrees > 0 &&
+		model->nnodes / model->ntrees * sizeof(LearnNode) > LARGE_TREE_BYTES;
+	size_t		rows = (large ? PREDICT_LARGE_BYTES : PREDICT_BLOCK_BYTES) /
+		(model->nfeatures * sizeof(uint32_t) + 16);
+	size_t		most = large ? 32768 : 8192;
 
-	return rows < 256 ? 256 : rows > 8192 ? 8192 : rows;
+	return rows < 256 ? 256 : rows > most ? most : rows;
 }
 
 /* ---- walking ---------------------------------------------------------------------- */

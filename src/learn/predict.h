@@ -35,8 +35,13 @@ set_has(const uint32_t *set, uint32_t code)
 	return low < (set[0] & SET_LENGTH_MASK) && set[1 + low] == code;
 }
 
-/* Rows of a block: their codes stay in the second-level cache while trees pass over them. */
+/*
+ * Rows of a block: their codes stay in the second-level cache while small trees pass over them.  A large tree comes
+ * from memory for each block anew, and it is the tree that should stay: then rows are many.
+ */
 #define PREDICT_BLOCK_BYTES	((size_t) 256 << 10)
+#define PREDICT_LARGE_BYTES	((size_t) 1536 << 10)
+#define LARGE_TREE_BYTES	((size_t) 64 << 10)
 extern size_t predict_block_rows(const LearnModel *model);
 
 /* Codes of one row given as numbers, and of rows of columns (rows NULL: first + i), row-major. */

@@ -13,6 +13,8 @@
 #include "learn/scale.h"
 
 #define MAX_CURVE_POINTS 31
+#define SHARED_BLOCKS	6		/* at least, where there are rows for them */
+#define LEAST_BLOCK		8192	/* rows of one that are worth a pass over large trees */
 #define COST_STEP		2.5		/* nanoseconds a row on each level of a tree */
 
 enum
@@ -255,11 +257,17 @@ predict_open(const LearnEnv *env, const LearnModel *model, const LearnColumn *co
 			 size_t nrows, const uint64_t *bags, double *out, Crew *crew)
 {
 	size_t		block = predict_block_rows(model);
+	size_t		even = (nrows + SHARED_BLOCKS - 1) / SHARED_BLOCKS;
 	size_t		nbags = bags ? model->ntrees * ((nrows + 63) / 64) : 0;
 	LearnTask	task = {.work = WORK_PREDICT};
 	PredictHead *head;
 	LearnModel *m;
 
+	/* enough of them to be shared evenly, whoever takes part */
+	if (even < LEAST_BLOCK)
+		even = LEAST_BLOCK;
+	if (block > even)
+		block = even;
 	if (block > nrows)
 		block = nrows;
 	task.items = (uint32_t) ((nrows + block - 1) / block);

@@ -451,6 +451,15 @@ split_take_levels(const SplitNode *node, Split *best, uint32_t feature, const ui
 	}
 }
 
+/* The set of a category's split in a tree that has room for it; the levels are put into another order. */
+uint32_t
+split_set(TreeBuilder *builder, const Split *split)
+{
+	return split->missing_left ?
+		builder_set(builder, split->levels + split->nleft, split->npresent - split->nleft) :
+		builder_set(builder, split->levels, split->nleft);
+}
+
 /* Keep, as the best, the present level found->place against the rest, or the random subset. */
 static void
 take_levels(const SplitNode *node, Split *best, uint32_t feature, const Candidate *found,

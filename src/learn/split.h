@@ -488,6 +488,42 @@ default_left(const SplitNode *node, uint32_t nl)
 	return nl > node->n - nl;
 }
 
+/* Could a node of this size be split at all? */
+static inline bool
+may_split(const SplitRule *rule, uint32_t n, uint64_t h, uint32_t depth)
+{
+	return depth < rule->max_depth && n >= rule->min_samples_split &&
+		n / 2 >= rule->min_samples_leaf && h / 2 >= rule->min_h;
+}
+
+/* ---- drawing features ------------------------------------------------------------ */
+
+/* Draw the feature at place drawn of a node's: from those not drawn yet, which stand from there on. */
+static inline void
+draw_feature(uint64_t key, uint32_t nfeatures, uint32_t drawn, uint32_t *features, uint32_t *swaps)
+{
+	uint32_t	j = drawn + (uint32_t) hash_below(node_random(key, drawn), nfeatures - drawn);
+	uint32_t	f = features[j];
+
+	features[j] = features[drawn];
+	features[drawn] = f;
+	swaps[drawn] = j;
+}
+
+/* Put all features back to where they were. */
+static inline void
+undraw_features(uint32_t drawn, uint32_t *features, const uint32_t *swaps)
+{
+	while (drawn-- > 0)
+	{
+		uint32_t	j = swaps[drawn];
+		uint32_t	f = features[j];
+
+		features[j] = features[drawn];
+		features[drawn] = f;
+	}
+}
+
 /* ---- search (split.c, classes.c) --------------------------------------------------- */
 
 typedef struct LevelKey
@@ -522,6 +558,7 @@ extern void split_scan(const SplitNode *node, const FeatureBins *fb, uint32_t fe
 					   SplitScratch *scratch, Split *best);
 extern bool split_scan_few(const SplitNode *node, const FeatureBins *fb, uint32_t feature,
 						   const Cell *cells, const uint8_t *codes, uint32_t n, Split *best);
+extern uint32_t split_set(TreeBuilder *builder, const Split *split);
 extern void level_sort(LevelKey *keys, uint32_t n);
 extern void split_take(Split *best, uint32_t feature, double gain, uint32_t bin, uint32_t beyond,
 					   bool missing_left, uint32_t nl, int64_t gl, uint64_t hl);
