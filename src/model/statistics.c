@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-#include "fmgr.h"
+#include "function.h"
 #include "mb/pg_wchar.h"
 #include "storage/shmem.h"
 #include "utils/builtins.h"
