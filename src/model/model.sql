@@ -178,17 +178,35 @@ GRANT EXECUTE ON FUNCTION echolon.model_state(text, text, text, text, text, text
 
 /* ---- the views ---- */
 
+/* Every view of models begins with this one, which says who may see what. */
+CREATE VIEW echolon.visible_models WITH (security_barrier) AS
+SELECT m.id, m.model, m.owner, m.owner_stamp, m.relation, m.relation_stamp, m.relation_owner_stamp, m.target, m.task,
+	m.keep_versions
+FROM echolon.model_store m
+WHERE echolon.has_model_role(m.owner, m.owner_stamp)
+	OR EXISTS (SELECT 1 FROM echolon.grant_store g
+		WHERE g.model_id OPERATOR(pg_catalog.=) m.id
+			AND echolon.has_model_role(g.grantee, g.grantee_stamp));
+COMMENT ON VIEW echolon.visible_models IS 'Private: the models the current user may see, its own and those granted to it. The views are made of it';
+COMMENT ON COLUMN echolon.visible_models.id IS 'Number of the model in this database';
+COMMENT ON COLUMN echolon.visible_models.model IS 'Name of the model';
+COMMENT ON COLUMN echolon.visible_models.owner IS 'Role that owns the model';
+COMMENT ON COLUMN echolon.visible_models.owner_stamp IS 'Cluster and number of that role';
+COMMENT ON COLUMN echolon.visible_models.relation IS 'Relation it is trained on, or empty';
+COMMENT ON COLUMN echolon.visible_models.relation_stamp IS 'Cluster and number of that relation';
+COMMENT ON COLUMN echolon.visible_models.relation_owner_stamp IS 'Cluster and number of the role that owned it';
+COMMENT ON COLUMN echolon.visible_models.target IS 'Column it predicts';
+COMMENT ON COLUMN echolon.visible_models.task IS 'regression or classification';
+COMMENT ON COLUMN echolon.visible_models.keep_versions IS 'How many of its newest versions keep their bytes; 0: all';
+REVOKE ALL ON echolon.visible_models FROM PUBLIC;
+
 CREATE VIEW echolon.models WITH (security_barrier) AS
 SELECT m.model, m.task, v.algorithm, NULLIF(m.relation, '') AS relation, m.target, v.version,
 	v.metric, v.score, v.train_score, v.baseline, v.rows_used,
 	v.trained_at, v.trained_by, m.owner,
 	echolon.model_state(m.relation, m.relation_stamp, m.relation_owner_stamp, m.owner, m.owner_stamp, v.columns, m.target) AS state
-FROM echolon.model_store m
-	JOIN echolon.version_store v ON v.model_id OPERATOR(pg_catalog.=) m.id AND v.active
-WHERE echolon.has_model_role(m.owner, m.owner_stamp)
-	OR EXISTS (SELECT 1 FROM echolon.grant_store g
-		WHERE g.model_id OPERATOR(pg_catalog.=) m.id
-			AND echolon.has_model_role(g.grantee, g.grantee_stamp));
+FROM echolon.visible_models m
+	JOIN echolon.version_store v ON v.model_id OPERATOR(pg_catalog.=) m.id AND v.active;
 COMMENT ON VIEW echolon.models IS
 'The models the current user may see (its own, those granted to it), each with its active version';
 COMMENT ON COLUMN echolon.models.model IS 'Name of the model';
@@ -214,12 +232,8 @@ SELECT m.model, v.version, v.active, v.algorithm, m.task,
 	v.parameters, v.metrics, v.fingerprint,
 	pg_catalog.encode(v.digest, 'hex') AS digest, v.bytes, v.notes,
 	v.trained_at, v.trained_by, v.activated_at, v.retired_at
-FROM echolon.model_store m
-	JOIN echolon.version_store v ON v.model_id OPERATOR(pg_catalog.=) m.id
-WHERE echolon.has_model_role(m.owner, m.owner_stamp)
-	OR EXISTS (SELECT 1 FROM echolon.grant_store g
-		WHERE g.model_id OPERATOR(pg_catalog.=) m.id
-			AND echolon.has_model_role(g.grantee, g.grantee_stamp));
+FROM echolon.visible_models m
+	JOIN echolon.version_store v ON v.model_id OPERATOR(pg_catalog.=) m.id;
 COMMENT ON VIEW echolon.model_versions IS
 'All versions of the models the current user may see';
 COMMENT ON COLUMN echolon.model_versions.model IS 'Name of the model';

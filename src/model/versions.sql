@@ -15,17 +15,13 @@ SELECT pg_catalog.pg_extension_config_dump('echolon.alias_store', '');
 
 CREATE VIEW echolon.model_aliases WITH (security_barrier) AS
 SELECT m.model, n.alias, n.version
-FROM echolon.model_store m
+FROM echolon.visible_models m
 	CROSS JOIN LATERAL (
 		SELECT 'champion'::pg_catalog.text COLLATE "C" AS alias, v.version FROM echolon.version_store v
 		WHERE v.model_id OPERATOR(pg_catalog.=) m.id AND v.active
 		UNION ALL
 		SELECT a.alias, a.version FROM echolon.alias_store a
-		WHERE a.model_id OPERATOR(pg_catalog.=) m.id) n
-WHERE echolon.has_model_role(m.owner, m.owner_stamp)
-	OR EXISTS (SELECT 1 FROM echolon.grant_store g
-		WHERE g.model_id OPERATOR(pg_catalog.=) m.id
-			AND echolon.has_model_role(g.grantee, g.grantee_stamp));
+		WHERE a.model_id OPERATOR(pg_catalog.=) m.id) n;
 COMMENT ON VIEW echolon.model_aliases IS
 'Names of versions, of the models the current user may see; champion is the active one of each';
 COMMENT ON COLUMN echolon.model_aliases.model IS 'Name of the model';

@@ -74,7 +74,7 @@ SELECT pg_catalog.pg_extension_config_dump('echolon.run_store_id_seq', '');
 CREATE VIEW echolon.training_runs WITH (security_barrier) AS
 SELECT m.model, r.run, r.kind, r.started_by, r.state, r.version, r.champion, r.rows_used, r.rows_compared,
 	r.metric, r.score, r.champion_score, r.baseline, r.seconds, r.reason, r.sqlstate, r.error, r.run_by, r.finished_at
-FROM echolon.model_store m
+FROM echolon.visible_models m
 	JOIN (
 		SELECT s.model_id, s.id AS run, 'retraining'::pg_catalog.text AS kind, s.started_by, s.state, s.version, s.champion,
 			s.rows_used, s.rows_compared, s.metric, s.score, s.champion_score, s.baseline, s.seconds, s.reason, s.sqlstate,
@@ -86,11 +86,7 @@ FROM echolon.model_store m
 		FROM echolon.version_store v
 		WHERE NOT EXISTS (SELECT 1 FROM echolon.run_store s
 			WHERE s.model_id OPERATOR(pg_catalog.=) v.model_id AND s.version OPERATOR(pg_catalog.=) v.version)
-	) r ON r.model_id OPERATOR(pg_catalog.=) m.id
-WHERE echolon.has_model_role(m.owner, m.owner_stamp)
-	OR EXISTS (SELECT 1 FROM echolon.grant_store g
-		WHERE g.model_id OPERATOR(pg_catalog.=) m.id
-			AND echolon.has_model_role(g.grantee, g.grantee_stamp));
+	) r ON r.model_id OPERATOR(pg_catalog.=) m.id;
 COMMENT ON VIEW echolon.training_runs IS
 'Trainings and retrainings of the models the current user may see: what came of each. A failed call of a function leaves no row; what failed within echolon_retrain_due does';
 COMMENT ON COLUMN echolon.training_runs.model IS 'Name of the model';
@@ -117,12 +113,8 @@ GRANT SELECT ON echolon.training_runs TO PUBLIC;
 CREATE VIEW echolon.retrain_policies WITH (security_barrier) AS
 SELECT m.model, p.every_rows, p.every, p.at, p.drift_above, p.error_above, p.tolerance, p.max_seconds,
 	p.max_memory, m.keep_versions
-FROM echolon.model_store m
-	JOIN echolon.retrain_store p ON p.model_id OPERATOR(pg_catalog.=) m.id
-WHERE echolon.has_model_role(m.owner, m.owner_stamp)
-	OR EXISTS (SELECT 1 FROM echolon.grant_store g
-		WHERE g.model_id OPERATOR(pg_catalog.=) m.id
-			AND echolon.has_model_role(g.grantee, g.grantee_stamp));
+FROM echolon.visible_models m
+	JOIN echolon.retrain_store p ON p.model_id OPERATOR(pg_catalog.=) m.id;
 COMMENT ON VIEW echolon.retrain_policies IS
 'When the models the current user may see are trained again by echolon_retrain_due, as echolon_retrain_when says it';
 COMMENT ON COLUMN echolon.retrain_policies.model IS 'Name of the model';

@@ -40,15 +40,11 @@ SELECT m.model, s.schedule, s.only_when_due, s.job_id,
 	r.run AS last_run, r.state AS last_state, r.finished_at AS last_finished_at, r.error AS last_error,
 	s.scheduled_by, s.scheduled_at
 FROM echolon.schedule_store s
-	JOIN echolon.model_store m ON m.id OPERATOR(pg_catalog.=) s.model_id
+	JOIN echolon.visible_models m ON m.id OPERATOR(pg_catalog.=) s.model_id
 	LEFT JOIN echolon.cron_jobs() j ON j.job_id OPERATOR(pg_catalog.=) s.job_id
 	LEFT JOIN LATERAL (
 		SELECT x.id AS run, x.state, x.finished_at, x.error FROM echolon.run_store x
-		WHERE x.model_id OPERATOR(pg_catalog.=) m.id ORDER BY x.id DESC LIMIT 1) r ON true
-WHERE echolon.has_model_role(m.owner, m.owner_stamp)
-	OR EXISTS (SELECT 1 FROM echolon.grant_store g
-		WHERE g.model_id OPERATOR(pg_catalog.=) m.id
-			AND echolon.has_model_role(g.grantee, g.grantee_stamp));
+		WHERE x.model_id OPERATOR(pg_catalog.=) m.id ORDER BY x.id DESC LIMIT 1) r ON true;
 COMMENT ON VIEW echolon.schedules IS
 'Models the current user may see which pg_cron trains again, with what came of it last';
 COMMENT ON COLUMN echolon.schedules.model IS 'Name of the model';
