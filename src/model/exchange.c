@@ -427,6 +427,16 @@ check_metrics(const Jsonb *metrics)
 		check_groups(groups);
 }
 
+/* Is a number a count that an integer can hold? */
+static bool
+in_int4_range(const JsonbValue *value)
+{
+	double		number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+															NumericGetDatum(value->val.numeric)));
+
+	return number >= 0 && number <= PG_INT32_MAX;
+}
+
 /* A learning curve: arrays of a whole number and two numbers or nulls. */
 static void
 check_curve(const Jsonb *curve)
@@ -443,7 +453,7 @@ check_curve(const Jsonb *curve)
 			JsonContainerSize(point->val.binary.data) != 3)
 			record_lies("curve", "made of points");
 		rounds = getIthJsonbValueFromContainer(point->val.binary.data, 0);
-		if (rounds->type != jbvNumeric)
+		if (rounds->type != jbvNumeric || !in_int4_range(rounds))
 			record_lies("curve", "made of points");
 		pfree(rounds);
 		pfree(point);
@@ -543,6 +553,13 @@ import_sample(const ModelEnvelope *envelope, const ModelFile *file)
 		if (envelope->actual[i] < 0 || envelope->actual[i] >= file->nlabels ||
 			envelope->actual[i] != floor(envelope->actual[i]))
 			record_lies("sample", "of the model's classes");
+	/* numbers whose difference is one */
+	for (uint32 i = 0; i < envelope->nsample; i++)
+		if (!(fabs(envelope->actual[i]) <= DBL_MAX / 4))
+			record_lies("sample", "made of numbers in their range");
+	for (size_t i = 0; i < (size_t) envelope->nsample * envelope->noutputs; i++)
+		if (!(fabs(envelope->predicted[i]) <= DBL_MAX / 4))
+			record_lies("sample", "made of numbers in their range");
 	sample = palloc0(sizeof(HoldoutSample));
 	sample->rows = (int64) envelope->held_out;
 	sample->n = (int) envelope->nsample;

@@ -163,6 +163,24 @@ extern const CachedModel *cache_get(const ModelVersion *version, MemoryContext c
 /* A model from bytes a caller passed, bare or with a record: validated, not shared, allocated in context. */
 extern const CachedModel *cache_load_bytes(const uint8 *bytes, size_t length, MemoryContext context);
 
+/* ---- importance ------------------------------------------------------------- */
+
+typedef struct FeatureRank
+{
+	uint32		feature;
+	uint64		splits;
+	double		importance;		/* its share of all gain; 0 where there is none.  Of groups their models' mean */
+} FeatureRank;
+
+/* All features, the most important first. */
+extern FeatureRank *model_ranks(const ModelFile *file);
+
+/* The same as it is stored with a version: [[feature, importance, splits], …]. */
+extern Jsonb *model_importance(const ModelFile *file);
+
+/* A feature's name in the database's encoding. */
+extern char *model_feature_name(const ModelFile *file, uint32 feature);
+
 /* GUCs of the room, called by _PG_init. */
 extern void model_define_gucs(void);
 extern int	echolon_max_memory;	/* kB; -1: the greater of maintenance_work_mem and 1 GB */

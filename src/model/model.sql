@@ -63,6 +63,7 @@ CREATE TABLE echolon.version_store (
 	trained_by text COLLATE "C" NOT NULL,
 	activated_at timestamptz,
 	retired_at timestamptz,
+	importance jsonb,
 	UNIQUE (model_id, version)
 );
 CREATE UNIQUE INDEX version_store_active ON echolon.version_store (model_id) WHERE active;
@@ -92,6 +93,7 @@ COMMENT ON COLUMN echolon.version_store.trained_at IS 'When it was stored';
 COMMENT ON COLUMN echolon.version_store.trained_by IS 'Name of the role that trained it';
 COMMENT ON COLUMN echolon.version_store.activated_at IS 'When it was last made the active one, other than by a rollback; NULL: never';
 COMMENT ON COLUMN echolon.version_store.retired_at IS 'When its bytes were deleted; NULL: they are there';
+COMMENT ON COLUMN echolon.version_store.importance IS 'Importance of the features: [[feature, importance, splits], ...], the most important first';
 
 CREATE TABLE echolon.chunk_store (
 	version_id bigint NOT NULL,

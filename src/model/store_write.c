@@ -168,17 +168,17 @@ digest_bytes(const uint8 *bytes, size_t length, uint8 *digest)
 }
 
 /*
- * The columns a row must bring, as text[] in the database's encoding.  The bytes are checked on
- * the way: what predict would refuse is never stored.
+ * What the record of a version has from its bytes: the columns a row must bring, as text[] in the database's
+ * encoding, and the importance of its features.  The bytes are checked on the way: what predict would refuse is
+ * never stored.
  */
-static ArrayType *
-model_columns(const uint8 *bytes, size_t length)
+static void
+describe_bytes(const uint8 *bytes, size_t length, ArrayType **columns, Jsonb **importance)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext scratch = AllocSetContextCreate(caller, "echolon model check",
 												  ALLOCSET_DEFAULT_SIZES);
 	ModelFile	file;
-	ArrayType  *columns;
 	Datum	   *names;
 	char		why[256];
 
@@ -193,9 +193,9 @@ model_columns(const uint8 *bytes, size_t length)
 		names[c] = CStringGetTextDatum(pg_any_to_server(name, (int) strlen(name), PG_UTF8));
 	}
 	MemoryContextSwitchTo(caller);
-	columns = construct_array(names, (int) file.ncolumns, TEXTOID, -1, false, TYPALIGN_INT);
+	*columns = construct_array(names, (int) file.ncolumns, TEXTOID, -1, false, TYPALIGN_INT);
+	*importance = model_importance(&file);
 	MemoryContextDelete(scratch);
-	return columns;
 }
 
 /* The stamps of a version's relation and of its owner; empty where it has none. */
@@ -303,8 +303,8 @@ insert_holdout(int64 version_id, const HoldoutSample *sample)
 
 /* Insert the row of a version with the next number; sets its id and gives the number. */
 static int32
-insert_version(const NewVersion *version, int64 model_id, ArrayType *columns, const char *trainer,
-			   int64 *version_id)
+insert_version(const NewVersion *version, int64 model_id, ArrayType *columns, Jsonb *importance,
+			   const char *trainer, int64 *version_id)
 {
 	uint8		digest[sizeof(((ModelVersion *) NULL)->digest)];
 	StoreValue	none = {TEXTARRAYOID, (Datum) 0, true};
@@ -334,7 +334,8 @@ insert_version(const NewVersion *version, int64 model_id, ArrayType *columns, co
 		value_now(),
 		value_text(trainer),
 		{BOOLOID, BoolGetDatum(version->active), false},
-		value_now()
+		value_now(),
+		value_jsonb(importance)
 	};
 
 	values[20].isnull = !version->active;
@@ -347,10 +348,10 @@ insert_version(const NewVersion *version, int64 model_id, ArrayType *columns, co
 	store_execute("INSERT INTO echolon.version_store"
 				  " (model_id, version, active, algorithm, columns, recipe, parameters, metrics,"
 				  " curve, metric, score, train_score, baseline, rows_used, seconds,"
-				  " fingerprint, digest, bytes, notes, trained_at, trained_by, activated_at)"
+				  " fingerprint, digest, bytes, notes, trained_at, trained_by, activated_at, importance)"
 				  " SELECT $1, COALESCE(pg_catalog.max(s.version), 0) OPERATOR(pg_catalog.+) 1,"
 				  " $20, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
-				  " $18, $19, $21"
+				  " $18, $19, $21, $22"
 				  " FROM echolon.version_store s WHERE s.model_id OPERATOR(pg_catalog.=) $1"
 				  " RETURNING id, version",
 				  lengthof(values), values);
@@ -384,6 +385,7 @@ store_add_version(NewVersion *version)
 	Oid			user = GetUserId();
 	const char *trainer = GetUserNameFromId(user, false);
 	ArrayType  *columns;
+	Jsonb	   *importance;
 	StoredModel model,
 				older;
 	StoreUser	before;
@@ -393,7 +395,7 @@ store_add_version(NewVersion *version)
 	bool		exists;
 
 	store_prevent("model training");
-	columns = model_columns(version->bytes, version->length);
+	describe_bytes(version->bytes, version->length, &columns, &importance);
 	store_lock_name("model_store", version->model);
 	exists = check_name(version->model, version->relation, version->target, &model);
 	if (exists && strcmp(model.task, version->task) != 0)
@@ -432,7 +434,7 @@ store_add_version(NewVersion *version)
 	}
 	else
 		model_id = insert_model(version, user);
-	number = insert_version(version, model_id, columns, trainer, &version_id);
+	number = insert_version(version, model_id, columns, importance, trainer, &version_id);
 	insert_chunks(version_id, version->bytes, version->length);
 	if (version->holdout != NULL)
 		insert_holdout(version_id, version->holdout);

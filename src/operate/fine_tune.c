@@ -343,9 +343,9 @@ put_model(const FineTune *f, const char *section, const Training *t)
 	put_metrics(f, section, t);
 	if (t->target.nclasses > 0)
 		put_classes(f, section, &evaluation);
-	ranks = evaluation_ranks(&evaluation);
+	ranks = model_ranks(&evaluation.model->file);
 	for (uint32 i = 0; i < TOP_FEATURES && i < evaluation.model->file.nfeatures && ranks[i].importance > 0; i++)
-		put(f, section, psprintf("feature %u", i + 1), evaluation_feature(&evaluation, ranks[i].feature),
+		put(f, section, psprintf("feature %u", i + 1), model_feature_name(&evaluation.model->file, ranks[i].feature),
 			psprintf("importance %.3f", ranks[i].importance));
 	return sentences;
 }

@@ -239,7 +239,7 @@ static void
 say_features(const Evaluation *evaluation, List **sentences)
 {
 	uint32		n = evaluation->model->file.nfeatures;
-	FeatureRank *ranks = evaluation_ranks(evaluation);
+	FeatureRank *ranks = model_ranks(&evaluation->model->file);
 	StringInfoData list;
 	int			named = 0;
 
@@ -248,7 +248,7 @@ say_features(const Evaluation *evaluation, List **sentences)
 		named++;
 	for (int i = 0; i < named; i++)
 		appendStringInfo(&list, "%s\"%s\" (%s)", i == 0 ? "" : i == named - 1 ? " and " : ", ",
-						 evaluation_feature(evaluation, ranks[i].feature), words_percent(ranks[i].importance));
+						 model_feature_name(&evaluation->model->file, ranks[i].feature), words_percent(ranks[i].importance));
 	if (named == 0)
 		say(sentences, "features", "None of its columns says anything about \"%s\".", evaluation->model->target);
 	else

@@ -471,72 +471,6 @@ echolon_confusion_matrix(PG_FUNCTION_ARGS)
 
 /* ---- features ----------------------------------------------------------------------------------- */
 
-/* By importance, then by splits, then by their order in the model. */
-static int
-feature_compare(const void *a, const void *b)
-{
-	const FeatureRank *x = a;
-	const FeatureRank *y = b;
-
-	if (x->importance != y->importance)
-		return x->importance > y->importance ? -1 : 1;
-	if (x->splits != y->splits)
-		return x->splits > y->splits ? -1 : 1;
-	return (x->feature > y->feature) - (x->feature < y->feature);
-}
-
-/* Weight of the training rows of a model: of the root of its first tree. */
-static double
-training_weight(const LearnModel *model)
-{
-	return model->covers[model->tree_first[0]];
-}
-
-/* Add a model's shares of its total gain, times weight. */
-static void
-add_shares(const LearnModel *model, double weight, FeatureRank *ranks)
-{
-	double		total = 0.0;
-
-	for (uint32 f = 0; f < model->nfeatures; f++)
-		total += model->gain[f];
-	for (uint32 f = 0; f < model->nfeatures; f++)
-	{
-		ranks[f].splits += model->splits[f];
-		ranks[f].importance += total > 0.0 ? weight * (model->gain[f] / total) : 0.0;
-	}
-}
-
-FeatureRank *
-evaluation_ranks(const Evaluation *evaluation)
-{
-	const ModelFile *file = &evaluation->model->file;
-	const ModelGroups *groups = file->groups;
-	FeatureRank *ranks = palloc0(mul_size(Max(file->nfeatures, 1), sizeof(FeatureRank)));
-	double		total = 0.0;
-
-	for (uint32 f = 0; f < file->nfeatures; f++)
-		ranks[f].feature = f;
-	/* of groups the mean of their models, each as heavy as its rows: gains of different targets do not add up */
-	for (uint32 g = 0; groups && g < groups->ngroups; g++)
-		total += training_weight(&groups->models[g].learn);
-	if (total > 0.0)
-		for (uint32 g = 0; g < groups->ngroups; g++)
-			add_shares(&groups->models[g].learn, training_weight(&groups->models[g].learn) / total, ranks);
-	else
-		add_shares(&file->learn, 1.0, ranks);
-	qsort(ranks, file->nfeatures, sizeof(FeatureRank), feature_compare);
-	return ranks;
-}
-
-char *
-evaluation_feature(const Evaluation *evaluation, uint32 feature)
-{
-	const char *name = evaluation->model->file.features[feature].name;
-
-	return pg_any_to_server(name, strlen(name), PG_UTF8);
-}
-
 /* (model, version) -> (rank, feature, importance, splits) */
 Datum
 echolon_feature_importance(PG_FUNCTION_ARGS)
@@ -546,14 +480,14 @@ echolon_feature_importance(PG_FUNCTION_ARGS)
 
 	evaluation_begin(fcinfo, 1, &evaluation);
 	evaluation.model = cache_get(evaluation.version, CurrentMemoryContext);
-	ranks = evaluation_ranks(&evaluation);
+	ranks = model_ranks(&evaluation.model->file);
 	for (uint32 i = 0; i < evaluation.model->file.nfeatures; i++)
 	{
 		Datum		values[4];
 		bool		nulls[4] = {false};
 
 		values[0] = Int32GetDatum((int32) i + 1);
-		values[1] = CStringGetTextDatum(evaluation_feature(&evaluation, ranks[i].feature));
+		values[1] = CStringGetTextDatum(model_feature_name(&evaluation.model->file, ranks[i].feature));
 		values[2] = Float8GetDatum(ranks[i].importance);
 		values[3] = Int64GetDatum((int64) ranks[i].splits);
 		evaluation_put(&evaluation, values, nulls);

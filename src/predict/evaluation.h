@@ -51,20 +51,6 @@ extern double evaluation_metric(const Jsonb *metrics, const char *part, const ch
 /* The sample's rows by actual and predicted class: [actual * nlabels + predicted]. */
 extern double *evaluation_confusion(const Evaluation *evaluation);
 
-/* What a feature gave the trees. */
-typedef struct FeatureRank
-{
-	uint32		feature;
-	uint64		splits;
-	double		importance;		/* its share of all gain; 0 where there is none.  Of groups their models' mean */
-} FeatureRank;
-
-/* All features, the most important first. */
-extern FeatureRank *evaluation_ranks(const Evaluation *evaluation);
-
-/* A feature's name in the database's encoding. */
-extern char *evaluation_feature(const Evaluation *evaluation, uint32 feature);
-
 /* One row of the result. */
 extern void evaluation_put(Evaluation *evaluation, Datum *values, bool *nulls);
 
