@@ -17,6 +17,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
+#include "function.h"
 #include "model/model.h"
 
 PG_FUNCTION_INFO_V1(echolon_json_number);

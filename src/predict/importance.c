@@ -23,6 +23,7 @@
 #include "data/frame.h"
 #include "function.h"
 #include "learn/hash.h"
+#include "model/progress.h"
 #include "predict/actual.h"
 #include "predict/encoder.h"
 
@@ -359,6 +360,7 @@ echolon_permutation_importance(PG_FUNCTION_ARGS)
 	Oid			relid;
 	ModelVersion *found;
 	ImportanceRow *rows;
+	bool		began;
 
 	for (int i = 0; i < lengthof(names); i++)
 		if (PG_ARGISNULL(i))
@@ -392,7 +394,10 @@ echolon_permutation_importance(PG_FUNCTION_ARGS)
 	importance.by_row.width = importance.by_content.width = importance.model->file.nfeatures + 1;
 	importance.row = palloc(mul_size(sizeof(double), importance.by_row.width));
 
+	began = progress_begin(COMMAND_PERMUTATION_IMPORTANCE, importance.name, relid);
+	progress_phase(PHASE_READING, progress_relation_rows(relid));
 	rows = importance_measure(&importance, importance_read(&importance, relid), n_repeats);
+	progress_end(began);
 	for (uint32 i = 0; i < importance.model->file.ncolumns; i++)
 	{
 		Datum		values[4];
