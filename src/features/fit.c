@@ -133,7 +133,7 @@ fit_row(void *arg, TupleDesc desc, Datum *values, bool *nulls)
 {
 	FitState   *state = arg;
 
-	if (unlikely(++state->memory.rows % 4096 == 0))
+	if (unlikely(++state->memory.rows % 1024 == 0))
 		progress_done(state->memory.rows);
 	for (int i = 0; i < state->nnumbers; i++)
 	{

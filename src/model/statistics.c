@@ -9,7 +9,6 @@
 
 #include <math.h>
 
-#include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "storage/shmem.h"
 #include "utils/builtins.h"

@@ -34,6 +34,9 @@
 /* Distinct rows that are counted; above, equal rows are sampled together. */
 #define DISTINCT_COUNTED 500000
 
+/* So often it is said how many rows were read. */
+#define ROWS_A_REPORT	1024
+
 /* The rows with the smallest keys: a heap with the largest key on top. */
 typedef struct SampleEntry
 {
@@ -63,6 +66,7 @@ typedef struct Importance
 	const char *name;
 	MemoryContext context;		/* outlives the scan */
 	uint64		seed;
+	uint64		rows;			/* read so far */
 	Encoder    *encoder;		/* made at the first row */
 	ActualReader actual_reader;
 	int			target;			/* its place in a row */
@@ -201,6 +205,8 @@ importance_row(void *arg, TupleDesc desc, Datum *values, bool *nulls)
 	MemoryContext caller;
 	uint64		content;
 
+	if (unlikely(++importance->rows % ROWS_A_REPORT == 0))
+		progress_done(importance->rows);
 	if (importance->encoder == NULL)
 		importance_begin(importance, desc);
 	if (actual_read(&importance->actual_reader, values[importance->target], nulls[importance->target],
