@@ -26,7 +26,7 @@ SRCS := $(patsubst $(here)%,%,$(filter-out %/naive.c,$(wildcard $(here)src/*.c $
 OBJS = $(SRCS:.c=.o)
 
 # The parts of the script, in the order of who uses whom.
-SQL_PARTS = src/prologue.sql src/model/model.sql src/model/versions.sql src/model/statistics.sql src/model/exchange.sql src/data/load.sql src/train/train.sql \
+SQL_PARTS = src/prologue.sql src/model/model.sql src/model/versions.sql src/model/statistics.sql src/model/progress.sql src/model/exchange.sql src/data/load.sql src/train/train.sql \
 	src/predict/predict.sql src/predict/evaluate.sql \
 	src/features/window.sql src/features/rows.sql src/features/aggregates.sql \
 	src/features/store.sql src/features/encoders.sql src/features/sets.sql src/features/direct.sql \

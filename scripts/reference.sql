@@ -82,15 +82,7 @@ SELECT E'\n### ' || training_function || E'\n\n| parameter | type | default | ra
 		replace(meaning, '|', '\|'), coalesce(scikit_learn, ''), coalesce(lightgbm, ''), coalesce(xgboost, '')), E'\n' ORDER BY ordinality) || E'\n'
 FROM echolon_parameters() WITH ORDINALITY GROUP BY training_function ORDER BY training_function DESC;
 
-SELECT E'## Views\n';
-SELECT format(E'\n### %s.%s\n\n%s\n\n| column | type | meaning |\n|---|---|---|\n', n.nspname, c.relname,
-		regexp_replace(obj_description(c.oid, 'pg_class'), '([^.!?:;])$', '\1.'))
-	|| string_agg(format('| `%s` | %s | %s |', attname, format_type(atttypid, atttypmod), replace(col_description(c.oid, attnum), '|', '\|')), E'\n' ORDER BY attnum) || E'\n'
-FROM pg_class AS c JOIN members ON classid = 'pg_class'::regclass AND objid = c.oid
-	JOIN pg_namespace AS n ON n.oid = c.relnamespace
-	JOIN pg_attribute AS a ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped
-WHERE c.relkind = 'v'
-GROUP BY c.oid, n.nspname, c.relname ORDER BY c.relname COLLATE "C";
+SELECT E'## Views\n\nThey are described, column by column, in [views.md](views.md), with queries for Grafana and Metabase.\n';
 
 -- Settings exist once the library is loaded.
 LOAD 'echolon';

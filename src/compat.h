@@ -103,4 +103,11 @@
 	makeJsonLexContextCstringLen(json, length, encoding, true)
 #endif
 
+/* 16: entries of the activity table are fetched by another function */
+#if PG_VERSION_NUM >= 160000
+#define backend_status_compat(i) (&pgstat_get_local_beentry_by_index(i)->backendStatus)
+#else
+#define backend_status_compat(i) (&pgstat_fetch_stat_local_beentry(i)->backendStatus)
+#endif
+
 #endif							/* ECHOLON_COMPAT_H */

@@ -24,6 +24,7 @@
 
 #include "compat.h"
 #include "model/model.h"
+#include "model/progress.h"
 
 #define OTHER_LABEL		"(other)"
 
@@ -275,7 +276,10 @@ frame_row(void *arg, TupleDesc desc, Datum *values, bool *nulls)
 		return;
 	}
 	if (unlikely(state->nrows % SEGMENT_ROWS == 0))
+	{
 		frame_extend(state);
+		progress_done(state->memory.rows);
+	}
 	for (int g = 0; g < state->ngroups; g++)
 	{
 		GroupReader *reader = &state->readers[g];
@@ -620,6 +624,7 @@ frame_read(const FrameSpec *spec)
 	frame->rows_read = spec->rows ? spec->rows(spec->rows_source, columns, frame_row, &state) :
 		relation_scan(spec->relid, columns, frame_row, &state);
 	frame->nrows = state.nrows;
+	progress_done(frame->rows_read);
 	check_rows(&state);
 	note_rows(&state);
 	for (int i = 0; i < frame->ncolumns; i++)

@@ -25,6 +25,7 @@
 #include "data/load.h"
 #include "data/words.h"
 #include "function.h"
+#include "model/progress.h"
 #include "model/table.h"
 
 #define NOTED_VALUES		10	/* a column that became text after as many others gets a note */
@@ -260,7 +261,7 @@ tell(const Load *load, bool created, uint64 rows, int refused)
 
 /* The table made, the rows copied, the report returned. */
 static Datum
-finish_load(FunctionCallInfo fcinfo, Load *load, instr_time begin)
+finish_load(FunctionCallInfo fcinfo, Load *load, instr_time begin, bool began)
 {
 	bool		created = !OidIsValid(load->relid);
 	uint64		rows = 0;
@@ -275,10 +276,12 @@ finish_load(FunctionCallInfo fcinfo, Load *load, instr_time begin)
 	load_source_close(load->source);
 	if (created)
 		create_table(load);
+	progress_phase(PHASE_WRITING, 0);
 	if (load->spool.rows > 0)
 		rows = load_copy(load);
 	spool_close(&load->spool);
 	load_store_errors(load);
+	progress_end(began);
 	tell(load, created, rows, list_length(load->errors));
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
@@ -307,6 +310,7 @@ echolon_load_csv(PG_FUNCTION_ARGS)
 	instr_time	begin;
 	CsvOptions	options;
 	Load	   *load;
+	bool		began;
 
 	INSTR_TIME_SET_CURRENT(begin);
 	load = begin_load(fcinfo, "echolon_load_csv", "line");
@@ -326,8 +330,9 @@ echolon_load_csv(PG_FUNCTION_ARGS)
 				 errmsg("encoding is for files"),
 				 errdetail("content is text, which has been converted when it was sent."),
 				 errhint("Leave encoding out, and let client_encoding be that of the text.")));
+	began = progress_begin(COMMAND_LOAD, NULL, load->relid);
 	load_read_csv(load, &options);
-	return finish_load(fcinfo, load, begin);
+	return finish_load(fcinfo, load, begin, began);
 }
 
 /* echolon_load_json(table_name, path, content, column_types, max_errors) */
@@ -336,9 +341,11 @@ echolon_load_json(PG_FUNCTION_ARGS)
 {
 	instr_time	begin;
 	Load	   *load;
+	bool		began;
 
 	INSTR_TIME_SET_CURRENT(begin);
 	load = begin_load(fcinfo, "echolon_load_json", "object");
+	began = progress_begin(COMMAND_LOAD, NULL, load->relid);
 	load_read_json(load);
-	return finish_load(fcinfo, load, begin);
+	return finish_load(fcinfo, load, begin, began);
 }

@@ -32,6 +32,7 @@
 #include "utils/snapmgr.h"
 
 #include "data/load.h"
+#include "model/progress.h"
 
 #define CHUNK_ROWS			10000	/* in a subtransaction; after an error at most as many are copied again */
 
@@ -217,6 +218,8 @@ copy_feed(Feed *feed, Relation relation, ParseState *target, List *columns, bool
 	feed->in_row = false;
 	feed->cstate = BeginCopyFrom(target, relation, NULL, NULL, false, feed_copy, columns, options);
 	pgstat_progress_update_param(PROGRESS_COPY_BYTES_TOTAL, (int64) feed->load->spool.bytes);
+	/* COPY has taken the session's entry for itself */
+	progress_show();
 	/* A trigger or a default may load as well. */
 	current_feed = feed;
 	PG_TRY();

@@ -28,6 +28,7 @@
 
 #include "data/load.h"
 #include "model/model.h"
+#include "model/progress.h"
 #include "model/table.h"
 
 #define EXCERPT_BYTES		200
@@ -358,6 +359,7 @@ load_read_csv(Load *load, const CsvOptions *options)
 	pgstat_progress_update_param(PROGRESS_COPY_TYPE, load->source->is_file ?
 								 PROGRESS_COPY_TYPE_FILE : PROGRESS_COPY_TYPE_CALLBACK);
 	pgstat_progress_update_param(PROGRESS_COPY_BYTES_TOTAL, (int64) load->source->length);
+	progress_phase(PHASE_READING, load->source->length);
 
 	current_source = load->source;
 	bytes_since_line = 0;

@@ -23,6 +23,7 @@
 #include "data/frame.h"
 #include "data/load.h"
 #include "model/model.h"
+#include "model/progress.h"
 
 #define CHUNK				65536	/* bytes read at once */
 #define DEPTH_MAX			1000	/* brackets inside brackets */
@@ -645,6 +646,7 @@ load_read_json(Load *load)
 	pgstat_progress_update_param(PROGRESS_COPY_TYPE, load->source->is_file ?
 								 PROGRESS_COPY_TYPE_FILE : PROGRESS_COPY_TYPE_CALLBACK);
 	pgstat_progress_update_param(PROGRESS_COPY_BYTES_TOTAL, (int64) load->source->length);
+	progress_phase(PHASE_READING, load->source->length);
 	read_objects(reader);
 	pgstat_progress_end_command();
 

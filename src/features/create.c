@@ -29,6 +29,7 @@
 #include "features/create.h"
 #include "features/direct.h"
 #include "function.h"
+#include "model/progress.h"
 
 #define REPEAT_SAMPLE		100000	/* rows in which repeated dates are looked for */
 #define REPEAT_CANDIDATES	10	/* columns that may tell groups */
@@ -496,6 +497,7 @@ echolon_create_features(PG_FUNCTION_ARGS)
 	Datum	   *notes;
 	ListCell   *cell;
 	int			n = 0;
+	bool		began;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "function returns no row type");
@@ -517,6 +519,7 @@ echolon_create_features(PG_FUNCTION_ARGS)
 	relation_lock(c.set->relid);
 	c.set->relation = relation_name(c.set->relid);
 	feature_place_view(c.set->name, c.set->relid, "a feature set", &c.schema, &c.view);
+	began = progress_begin(COMMAND_CREATE_FEATURES, NULL, c.set->relid);
 	creation_read_arguments(&c);
 	creation_read_columns(&c);
 	fit_rows(&c);
@@ -537,7 +540,9 @@ echolon_create_features(PG_FUNCTION_ARGS)
 						   list_length(c.set->numeric), list_length(c.set->category),
 						   c.set->date_column == NULL ? "no" : "a"),
 				 errhint("Name columns in numeric_columns, category_columns or date_column, or other families.")));
+	progress_phase(PHASE_WRITING, 0);
 	make_view(&c, !PG_ARGISNULL(ARG_MATERIALIZED) && PG_GETARG_BOOL(ARG_MATERIALIZED));
+	progress_end(began);
 	announce(&c);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);

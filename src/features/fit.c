@@ -30,6 +30,7 @@
 #include "features/fit.h"
 #include "learn/sort.h"
 #include "model/model.h"
+#include "model/progress.h"
 
 #define FIRST_VALUES	1024
 #define CHECK_VALUES	(1024 * 1024)	/* a few milliseconds of work; a power of two */
@@ -132,7 +133,8 @@ fit_row(void *arg, TupleDesc desc, Datum *values, bool *nulls)
 {
 	FitState   *state = arg;
 
-	state->memory.rows++;
+	if (unlikely(++state->memory.rows % 1024 == 0))
+		progress_done(state->memory.rows);
 	for (int i = 0; i < state->nnumbers; i++)
 	{
 		NumberColumn *column = &state->numbers[i];
@@ -439,7 +441,9 @@ fit_relation(Oid relid, List *numeric, List *category)
 
 	relation_lock(relid);
 	columns = fit_begin(&state, fit, relid, numeric, category);
+	progress_phase(PHASE_READING, progress_relation_rows(relid));
 	fit->rows = relation_scan(relid, columns, fit_row, &state);
+	progress_done(fit->rows);
 
 	for (int i = 0; i < state.nnumbers; i++)
 		most = Max(most, state.numbers[i].fit->n);

@@ -13,6 +13,7 @@
 
 #include "features/define.h"
 #include "function.h"
+#include "model/progress.h"
 
 PG_FUNCTION_INFO_V1(echolon_feature_summary);
 PG_FUNCTION_INFO_V1(echolon_refresh_features);
@@ -78,18 +79,22 @@ echolon_refresh_features(PG_FUNCTION_ARGS)
 	Fit		   *fit;
 	List	   *numbers,
 			   *categories;
+	bool		began;
 
 	set = feature_set_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)), "echolon_refresh_features()");
 	check_relation(set);
 	feature_check_columns(set);
+	began = progress_begin(COMMAND_REFRESH_FEATURES, NULL, set->relid);
 	feature_fitted_columns(set, &numbers, &categories);
 	fit = fit_set(set, numbers, categories);
 	fit_keep_codes(set, fit);
+	progress_phase(PHASE_WRITING, 0);
 	fit_store(set->id, fit);
 	feature_store_touch(set->id, fit->rows);
 	CommandCounterIncrement();
 	if (OidIsValid(set->materialized_view))
 		feature_execute(psprintf("REFRESH MATERIALIZED VIEW %s", relation_name(set->materialized_view)));
+	progress_end(began);
 	ereport(NOTICE,
 			(errmsg("%s: %s%llu rows fitted", set->name,
 					OidIsValid(set->materialized_view) ? "materialized again, " : "",

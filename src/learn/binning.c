@@ -256,8 +256,11 @@ bins_make(const LearnEnv *env, const LearnData *data, const uint32_t *train, siz
 	bins_scratch_init(env, ntrain, &scratch);
 	bins_begin(env, data, bins);
 	for (uint32_t f = 0; f < data->nfeatures; f++)
+	{
 		if (data->columns[f].kind == LEARN_NUMERIC)
 			numeric_bins(env, data->columns[f].values, train, ntrain, max_bins, &scratch, &bins->features[f]);
+		env->progress(env->arg, LEARN_PREPARING, f + 1, data->nfeatures);
+	}
 	bins_end(bins);
 	bins_scratch_free(env, &scratch);
 }

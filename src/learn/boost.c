@@ -752,7 +752,7 @@ boost_fit(const LearnEnv *env, Crew *crew, const GrowMethod *method, const Learn
 		round++;
 		point->n_estimators = first + round;
 		mean_losses(&b, point);
-		env->progress(env->arg, round, params->n_estimators);
+		env->progress(env->arg, LEARN_ROUNDS, round, params->n_estimators);
 		if (!stopping)
 			continue;
 		if (round == 1 || point->watched < best)

@@ -75,6 +75,13 @@ learn_part_put(LearnPart *part, uint32_t item, void *block, size_t size)
 }
 
 void
+learn_part_progress(LearnPart *part, uint32_t phase, uint32_t done, uint32_t nitems)
+{
+	if (part->methods->stage)
+		part->env->progress(part->env->arg, part->methods->stage(phase), done, nitems);
+}
+
+void
 learn_part_end(LearnPart *part)
 {
 	const LearnEnv *env = part->env;
@@ -129,11 +136,11 @@ shared_check(void *arg)
 }
 
 static void
-shared_progress(void *arg, uint32_t done, uint32_t total)
+shared_progress(void *arg, LearnStage stage, uint32_t done, uint32_t total)
 {
 	const LearnEnv *env = ((Crew *) arg)->env;
 
-	env->progress(env->arg, done, total);
+	env->progress(env->arg, stage, done, total);
 }
 
 static void
@@ -244,7 +251,7 @@ keep_result(void *arg, uint32_t item, void *block, size_t size)
 	if (item >= crew->nresults || crew->results[item] != NULL)
 		crew->env->fail(crew->env->arg, "a participant gave a result that was not asked for");
 	crew->results[item] = block;
-	crew->env->progress(crew->env->arg, ++crew->nkept, crew->nresults);
+	crew->env->progress(crew->env->arg, LEARN_GROWING, ++crew->nkept, crew->nresults);
 }
 
 void
@@ -264,7 +271,10 @@ crew_run(Crew *crew, uint32_t phase, uint32_t nitems)
 		crew->env->team->run(crew->handle, phase, nitems);
 	else
 		for (uint32_t i = 0; i < nitems; i++)
+		{
 			learn_part_item(crew->own, phase, i);
+			learn_part_progress(crew->own, phase, i + 1, nitems);
+		}
 }
 
 void

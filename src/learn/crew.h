@@ -80,6 +80,7 @@ typedef struct WorkMethods
 	void	   *(*join) (const LearnEnv *env, CrewHead *head, uint32_t participant, const GrowMethod *method);
 	void		(*item) (void *state, LearnPart *part, uint32_t phase, uint32_t item);
 	void		(*leave) (void *state);
+	LearnStage	(*stage) (uint32_t phase);	/* whose blocks items are; NULL: they are not what is told */
 } WorkMethods;
 
 extern const WorkMethods prepare_work;

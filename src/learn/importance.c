@@ -147,7 +147,7 @@ learn_permutation_importance(const LearnEnv *env, const LearnModel *model, const
 						shuffled[i * nfeatures + f] = codes[(size_t) order[i] * nfeatures + f];
 			losses[r] = score - score_codes(&scorer, shuffled);
 			sum += losses[r];
-			env->progress(env->arg, g * n_repeats + r + 1, ngroups * n_repeats);
+			env->progress(env->arg, LEARN_SHUFFLING, g * n_repeats + r + 1, ngroups * n_repeats);
 		}
 		for (uint32_t f = 0; f < nfeatures; f++)
 			if (group[f] == g)

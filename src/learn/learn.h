@@ -20,6 +20,17 @@
 
 /* ---- environment ------------------------------------------------------ */
 
+/* What the learner is at, as it tells its caller; what is counted. */
+typedef enum LearnStage
+{
+	LEARN_PREPARING = 0,		/* features */
+	LEARN_GROWING,				/* trees of a forest */
+	LEARN_ROUNDS,				/* rounds of boosting */
+	LEARN_OUT_OF_BAG,			/* blocks of rows */
+	LEARN_PREDICTING,			/* blocks of rows */
+	LEARN_SHUFFLING				/* shuffles of a column */
+} LearnStage;
+
 /*
  * What the learner needs from its caller.  alloc and fail never come back
  * without success: a backend raises an error there, a unit test aborts.
@@ -29,7 +40,7 @@ typedef struct LearnEnv
 	void	   *(*alloc) (void *arg, size_t size); /* not zeroed, 16-byte aligned */
 	void		(*release) (void *arg, void *pointer);	/* NULL is allowed */
 	void		(*check) (void *arg);	/* cancel check; may not return */
-	void		(*progress) (void *arg, uint32_t done, uint32_t total);
+	void		(*progress) (void *arg, LearnStage stage, uint32_t done, uint32_t total);
 	void		(*fail) (void *arg, const char *message);	/* never returns */
 	void	   *arg;
 	const struct LearnTeam *team;	/* others who can take part; NULL: none */
@@ -81,6 +92,9 @@ extern LearnPart *learn_part_begin(const LearnEnv *env, LearnWork work, void *me
 								   uint32_t participant, LearnPut put, void *put_arg);
 extern void learn_part_item(LearnPart *part, uint32_t phase, uint32_t item);
 extern void learn_part_put(LearnPart *part, uint32_t item, void *block, size_t size);
+
+/* The leader tells how many items of a phase are done, by whoever; works that count something else tell that themselves. */
+extern void learn_part_progress(LearnPart *part, uint32_t phase, uint32_t done, uint32_t nitems);
 extern void learn_part_end(LearnPart *part);
 
 /* How the caller brings others in. */

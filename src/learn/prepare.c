@@ -164,9 +164,11 @@ run_bins(Crew *crew, const LearnData *data, const uint32_t *train, size_t ntrain
 		if (n == crew->participants || (f + 1 == data->nfeatures && n > 0))
 		{
 			crew_run(crew, PREPARE_BINS, n);
+			env->progress(env->arg, LEARN_PREPARING, f + 1, data->nfeatures);
 			n = 0;
 		}
 	}
+	env->progress(env->arg, LEARN_PREPARING, data->nfeatures, data->nfeatures);
 }
 
 /* Codes of all rows, a stage at a time. */
@@ -261,6 +263,7 @@ prepare_bins(const LearnEnv *env, const LearnData *data, const uint32_t *train, 
 	task.extra = task.shared;
 
 	prepared->coded = false;
+	env->progress(env->arg, LEARN_PREPARING, 0, nfeatures);
 	crew_open(env, &task, sizeof(PrepareHead), 0, crew);
 	if (crew_alone(crew))
 	{

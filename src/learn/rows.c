@@ -200,7 +200,15 @@ predict_leave(void *state)
 	env_free(env, part);
 }
 
+/* Items are blocks of rows. */
+static LearnStage
+predict_stage(uint32_t phase)
+{
+	return phase == PHASE_OOB ? LEARN_OUT_OF_BAG : LEARN_PREDICTING;
+}
+
 const WorkMethods predict_work = {
+	.stage = predict_stage,
 	.join = predict_join,
 	.item = predict_item,
 	.leave = predict_leave

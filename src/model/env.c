@@ -17,6 +17,7 @@
 #include "compat.h"
 #include "model/cache.h"
 #include "model/model.h"
+#include "model/progress.h"
 
 #define MAX_MEMORY_LEAST	((size_t) 1024 * 1024)	/* kB; where maintenance_work_mem is less */
 #define MODEL_CACHE_DEFAULT (256 * 1024)	/* kB */
@@ -84,12 +85,6 @@ backend_check(void *arg)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Progress is not shown. */
-static void
-backend_progress(void *arg, uint32_t done, uint32_t total)
-{
-}
-
 static void
 backend_fail(void *arg, const char *message)
 {
@@ -105,7 +100,7 @@ backend_env(void)
 		.alloc = backend_alloc,
 		.release = backend_release,
 		.check = backend_check,
-		.progress = backend_progress,
+		.progress = progress_learner,
 		.fail = backend_fail
 	};
 
@@ -186,6 +181,13 @@ model_define_gucs(void)
 							MODEL_CACHE_DEFAULT, 0, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
+	DefineCustomBoolVariable("echolon.verbose",
+							 "Long calls of Echolon say in notices what each phase did, and every five seconds how far it is.",
+							 NULL,
+							 &echolon_verbose,
+							 false,
+							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
 	MarkGUCPrefixReserved("echolon");
 }
 

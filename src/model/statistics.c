@@ -9,7 +9,6 @@
 
 #include <math.h>
 
-#include "function.h"
 #include "mb/pg_wchar.h"
 #include "storage/shmem.h"
 #include "utils/builtins.h"
@@ -17,6 +16,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
+#include "function.h"
 #include "model/model.h"
 
 PG_FUNCTION_INFO_V1(echolon_json_number);

@@ -87,7 +87,7 @@ FROM echolon.visible_models m
 		WITH ORDINALITY h (actual, predicted, row_number)
 WHERE m.task OPERATOR(pg_catalog.=) 'regression';
 COMMENT ON VIEW echolon.residuals IS
-'Held-out rows of the regressions the current user may see, as they were predicted: at most 20,000 of a version, in no order. Ask for a model and a version, or for active: all versions together may be many rows';
+'Rows that regressions were not fitted to, of the models the current user may see, as they were predicted: held-out ones, or out of bag where none were held out; at most 20,000 of a version, in no order. Ask for a model and a version, or for active: all versions together may be many rows';
 COMMENT ON COLUMN echolon.residuals.model IS 'Name of the model';
 COMMENT ON COLUMN echolon.residuals.version IS '1, 2, ... within the model';
 COMMENT ON COLUMN echolon.residuals.active IS 'It is the version that predicts where none is asked for';

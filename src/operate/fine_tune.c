@@ -21,6 +21,7 @@
 #include "data/words.h"
 #include "function.h"
 #include "learn/metrics.h"
+#include "model/progress.h"
 #include "operate/report.h"
 #include "train/train.h"
 
@@ -429,9 +430,11 @@ echolon_fine_tune(PG_FUNCTION_ARGS)
 	Frame	   *frame = NULL;
 	List	   *sentences = NIL;
 	ListCell   *cell;
+	bool		began;
 
 	fine_tune_begin(fcinfo, &f);
 	caller = MemoryContextSwitchTo(context);
+	began = progress_begin(COMMAND_FINE_TUNE, NULL, f.relid);
 	if (!category_column(f.relid, f.target))
 	{
 		ParamValues values;
@@ -469,6 +472,7 @@ echolon_fine_tune(PG_FUNCTION_ARGS)
 		put(&f, "summary", sentence->topic, NULL, sentence->text);
 	}
 	PopActiveSnapshot();
+	progress_end(began);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 	return (Datum) 0;

@@ -27,6 +27,7 @@
 
 #include "data/words.h"
 #include "function.h"
+#include "model/progress.h"
 #include "model/store.h"
 #include "operate/retrain.h"
 
@@ -182,7 +183,9 @@ train_again(ReplayUser *replay, ModelVersion *champion, double tolerance, int pr
 	Target		target;
 	uint64		unknown = 0;
 	int32		same;
+	bool		began;
 
+	began = progress_begin(COMMAND_RETRAIN, t->model, t->values.value[PARAM_RELATION].relation);
 	/* what would fail at the end fails here */
 	store_check_writable(t->model, t->relation, model->target);
 	t->champion = champion;
@@ -197,6 +200,7 @@ train_again(ReplayUser *replay, ModelVersion *champion, double tolerance, int pr
 	same = store_find_fingerprint(champion->model_id, record_fingerprint(t));
 	if (promote < 0 && same > 0)
 	{
+		progress_end(began);
 		o->state = "unchanged";
 		o->metric = scores_headline(&t->target);
 		o->score = scores_value(&t->score, o->metric);
@@ -207,6 +211,7 @@ train_again(ReplayUser *replay, ModelVersion *champion, double tolerance, int pr
 	}
 	decide(t, model, tolerance, promote, o);
 	training_store(t);
+	progress_end(began);
 	o->version = t->version;
 	if (t->promote && !t->active)
 	{

@@ -26,6 +26,7 @@
 
 #include "data/words.h"
 #include "function.h"
+#include "model/progress.h"
 #include "model/store.h"
 #include "operate/replay.h"
 #include "predict/actual.h"
@@ -180,6 +181,7 @@ update_read(Training *t)
 	spec.max_categories = LEARN_MAX_CATEGORIES;
 	spec.min_rows = MIN_ROWS;
 	spec.unjudged = true;
+	progress_phase(PHASE_READING, progress_relation_rows(spec.relid));
 	t->frame = frame_read(&spec);
 }
 
@@ -475,11 +477,13 @@ echolon_update(PG_FUNCTION_ARGS)
 	TupleDesc	desc;
 	HeapTuple	row;
 	Datum		result;
+	bool		began;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "function returns no row type");
 	MemoryContextSwitchTo(context);
 	t = update_begin(fcinfo);
+	began = progress_begin(COMMAND_UPDATE, t->model, t->values.value[PARAM_RELATION].relation);
 	update_read(t);
 	resolve_target(t);
 	encode_rows(t);
@@ -491,6 +495,7 @@ echolon_update(PG_FUNCTION_ARGS)
 	t->recipe = update_recipe(t);
 	training_store(t);
 	row = result_row(t, desc);
+	progress_end(began);
 
 	MemoryContextSwitchTo(caller);
 	result = HeapTupleGetDatum(heap_copytuple(row));

@@ -23,6 +23,7 @@
 #include "data/frame.h"
 #include "function.h"
 #include "learn/hash.h"
+#include "model/progress.h"
 #include "predict/actual.h"
 #include "predict/encoder.h"
 
@@ -32,6 +33,9 @@
 
 /* Distinct rows that are counted; above, equal rows are sampled together. */
 #define DISTINCT_COUNTED 500000
+
+/* So often it is said how many rows were read. */
+#define ROWS_A_REPORT	1024
 
 /* The rows with the smallest keys: a heap with the largest key on top. */
 typedef struct SampleEntry
@@ -62,6 +66,7 @@ typedef struct Importance
 	const char *name;
 	MemoryContext context;		/* outlives the scan */
 	uint64		seed;
+	uint64		rows;			/* read so far */
 	Encoder    *encoder;		/* made at the first row */
 	ActualReader actual_reader;
 	int			target;			/* its place in a row */
@@ -200,6 +205,8 @@ importance_row(void *arg, TupleDesc desc, Datum *values, bool *nulls)
 	MemoryContext caller;
 	uint64		content;
 
+	if (unlikely(++importance->rows % ROWS_A_REPORT == 0))
+		progress_done(importance->rows);
 	if (importance->encoder == NULL)
 		importance_begin(importance, desc);
 	if (actual_read(&importance->actual_reader, values[importance->target], nulls[importance->target],
@@ -359,6 +366,7 @@ echolon_permutation_importance(PG_FUNCTION_ARGS)
 	Oid			relid;
 	ModelVersion *found;
 	ImportanceRow *rows;
+	bool		began;
 
 	for (int i = 0; i < lengthof(names); i++)
 		if (PG_ARGISNULL(i))
@@ -392,7 +400,10 @@ echolon_permutation_importance(PG_FUNCTION_ARGS)
 	importance.by_row.width = importance.by_content.width = importance.model->file.nfeatures + 1;
 	importance.row = palloc(mul_size(sizeof(double), importance.by_row.width));
 
+	began = progress_begin(COMMAND_PERMUTATION_IMPORTANCE, importance.name, relid);
+	progress_phase(PHASE_READING, progress_relation_rows(relid));
 	rows = importance_measure(&importance, importance_read(&importance, relid), n_repeats);
+	progress_end(began);
 	for (uint32 i = 0; i < importance.model->file.ncolumns; i++)
 	{
 		Datum		values[4];

@@ -21,6 +21,7 @@
 
 #include "data/words.h"
 #include "features/fit.h"
+#include "model/progress.h"
 #include "train/train.h"
 
 #define FEW_VALUES		20		/* with so many different ones a column has no outliers */
@@ -585,6 +586,7 @@ removal_gains(Training *t, const uint32 *rows, size_t n)
 	OutlierRows found;
 	const uint32 *kept;
 	size_t		nkept;
+	bool		held;
 
 	holdout_split(t->frame, &t->target, rows, n, holdout_kind(&t->values), TRIAL_FRACTION,
 				  (uint64) t->values.value[PARAM_SEED].integer, STREAM_TRIAL, NULL, &trial);
@@ -592,8 +594,17 @@ removal_gains(Training *t, const uint32 *rows, size_t n)
 	kept = without_outliers(t, &found, &nkept);
 	if (nkept == trial.ntrain || nkept < LEAST_ROWS)
 		return false;
+	/* these fits are small, and not those that are waited for */
+	held = progress_hold(true);
+	if (!held)
+		progress_phase(PHASE_COMPARING, 2);
 	cleaning->inner_with = fit_trial(t, trial.train, trial.ntrain, trial.test, trial.ntest);
+	if (!held)
+		progress_done(1);
 	cleaning->inner_without = fit_trial(t, kept, nkept, trial.test, trial.ntest);
+	if (!held)
+		progress_done(2);
+	(void) progress_hold(held);
 	/* log loss falls where r2 rises */
 	return t->target.nclasses > 0 ? cleaning->inner_without < cleaning->inner_with
 		: cleaning->inner_without > cleaning->inner_with;

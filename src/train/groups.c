@@ -20,6 +20,7 @@
 #include "data/radix.h"
 #include "data/words.h"
 #include "learn/sort.h"
+#include "model/progress.h"
 #include "train/train.h"
 
 /* On which side of the splits a row is. */
@@ -472,6 +473,8 @@ groups_fit(Training *t)
 	predicted_scores(t, fit.measured, &g->common);
 	sorted = sort_by_group(t, g);
 	context = AllocSetContextCreate(CurrentMemoryContext, "Echolon group", ALLOCSET_DEFAULT_SIZES);
+	progress_phase(PHASE_GROUPS, n);
+	(void) progress_hold(true);
 	for (size_t first = 0; first < n; first = end)
 	{
 		MemoryContext caller;
@@ -499,8 +502,10 @@ groups_fit(Training *t)
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(context);
 		CHECK_FOR_INTERRUPTS();
+		progress_done(end);
 	}
 	MemoryContextDelete(context);
+	(void) progress_hold(false);
 	score_rest(&fit, g);
 	/* levels that were put together are groups too, though they cannot be told apart */
 	if (g->ncolumns == 1 && g->columns[0]->pooled)

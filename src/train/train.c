@@ -22,6 +22,7 @@
 #include "utils/numeric.h"
 
 #include "function.h"
+#include "model/progress.h"
 #include "train/train.h"
 
 #define MIN_ROWS		100
@@ -94,6 +95,8 @@ training_read(Training *t)
 	spec.min_rows = MIN_ROWS;
 	set_frame_spec(t, &spec);
 	groups_frame_spec(t, &spec);
+	progress_phase(PHASE_READING, progress_relation_rows(t->feature_set && OidIsValid(t->feature_set->relid) ?
+														 t->feature_set->relid : spec.relid));
 	t->frame = frame_read(&spec);
 	set_announce(t);
 
@@ -227,6 +230,7 @@ training_begin(const ParamValues *values)
 	t->values = *values;
 	t->relation = relation_name(v[PARAM_RELATION].relation);
 	t->model = v[PARAM_MODEL].given ? v[PARAM_MODEL].word : default_model_name(values);
+	progress_model(t->model);
 	/* a misspelt column is told as such, not as another model's target */
 	(void) relation_column(v[PARAM_RELATION].relation, v[PARAM_TARGET].word);
 	store_check_writable(t->model, t->relation, v[PARAM_TARGET].word);
@@ -303,7 +307,9 @@ training_finish(Training *t)
 void
 training_store(Training *t)
 {
+	progress_phase(PHASE_WRITING, 0);
 	t->version = record_store(t);
+	progress_phase(PHASE_REPORTING, 0);
 	record_announce(t);
 }
 
@@ -339,16 +345,19 @@ train(FunctionCallInfo fcinfo, LearnAlgorithm algorithm)
 	TupleDesc	desc;
 	HeapTuple	row;
 	Datum		result;
+	bool		began;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "function returns no row type");
 	MemoryContextSwitchTo(context);
 	params_read(fcinfo, algorithm, &values);
+	began = progress_begin(COMMAND_TRAIN, NULL, values.value[PARAM_RELATION].relation);
 	t = training_begin(&values);
 	training_read(t);
 	training_fit(t);
 	training_store(t);
 	row = result_row(t, desc);
+	progress_end(began);
 
 	MemoryContextSwitchTo(caller);
 	result = HeapTupleGetDatum(heap_copytuple(row));

@@ -41,6 +41,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "model/progress.h"
 #include "train/train.h"
 
 /* A further participant has to save so many nanoseconds of work: it takes a few milliseconds to start one. */
@@ -290,6 +291,7 @@ static void
 end_parallel(Gathering *g)
 {
 	g->workers->active = NULL;
+	progress_workers(0, 0);
 	DestroyParallelContext(g->pcxt);
 	ExitParallelMode();
 	g->pcxt = NULL;
@@ -359,6 +361,7 @@ workers_start(void *crew, LearnPart *own)
 		g->queues[i].handle = shm_mq_attach((shm_mq *) (queues + i * QUEUE_BYTES), pcxt->seg,
 											pcxt->worker[i].bgwhandle);
 	g->workers->active = g;
+	progress_workers(pcxt->nworkers_launched, dsm_segment_map_length(g->block));
 }
 
 /* Give out a phase's items. */
@@ -411,16 +414,20 @@ workers_run(void *crew, uint32_t phase, uint32_t nitems)
 	if (g->pcxt == NULL)
 	{
 		for (item = 0; item < nitems; item++)
+		{
 			learn_part_item(g->own, phase, item);
+			learn_part_progress(g->own, phase, item + 1, nitems);
+		}
 		return;
 	}
 	announce_phase(g, phase, nitems);
 	while (take_item(g->shared, &item))
 	{
 		learn_part_item(g->own, phase, item);
-		pg_atomic_fetch_add_u32(&g->shared->done, 1);
+		learn_part_progress(g->own, phase, pg_atomic_add_fetch_u32(&g->shared->done, 1), nitems);
 	}
 	wait_for_phase(g);
+	learn_part_progress(g->own, phase, nitems, nitems);
 }
 
 static void

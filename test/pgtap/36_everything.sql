@@ -106,12 +106,12 @@ SELECT matches(told, '^(42704 model "silent" does not exist|42501|22004 paramete
 FROM answers WHERE role = 'regress_stranger' AND mode = 'known' AND required && '{model}' AND signature !~ '^(echolon_import_model|echolon_train_|echolon\.)|\(bytea' ORDER BY signature;
 SELECT cmp_ok((SELECT count(*)::int FROM answers WHERE role <> 'regress_stranger' AND mode = 'known' AND required && '{model}' AND told ~ '^answer'), '>', 20, 'a superuser is answered, so the calls are good ones');
 
--- ---- relations: private, or a view without the other's rows
+-- ---- relations: private, as is the view that the views of models are made of, or a view without the other's rows
 CREATE TABLE relations AS
 SELECT c.oid, c.oid::regclass::text AS name, c.relkind FROM members AS m JOIN pg_class AS c ON m.classid = 'pg_class'::regclass AND m.objid = c.oid WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f', 'S');
 SELECT cmp_ok((SELECT count(*)::int FROM relations WHERE relkind = 'r'), '>', 8, 'there are tables'), cmp_ok((SELECT count(*)::int FROM relations WHERE relkind = 'v'), '>', 8, 'and views');
 SELECT matches(pg_temp.told('regress_stranger', format('SELECT * FROM %s', name)), '^42501 permission denied', name || ' is private') FROM relations WHERE relkind NOT IN ('v', 'S') ORDER BY name;
-SELECT ok(told ~ '^answer' AND NOT pg_temp.secret(told), name || ' has nothing of another''s') FROM relations, LATERAL (SELECT pg_temp.told('regress_stranger', format('SELECT * FROM %s', name)) AS told OFFSET 0) AS t WHERE relkind = 'v' ORDER BY name;
+SELECT ok(told ~ CASE name WHEN 'echolon.visible_models' THEN '^42501 permission denied' ELSE '^answer' END AND NOT pg_temp.secret(told), name || ' has nothing of another''s') FROM relations, LATERAL (SELECT pg_temp.told('regress_stranger', format('SELECT * FROM %s', name)) AS told OFFSET 0) AS t WHERE relkind = 'v' ORDER BY name;
 SELECT matches(pg_temp.told('regress_stranger', format(statement, name)), '^42501 permission denied', format(statement, name))
 FROM relations, unnest(ARRAY['DELETE FROM %s', 'INSERT INTO %s DEFAULT VALUES', 'TRUNCATE %s', 'LOCK TABLE %s']) AS statement WHERE relkind = 'r' ORDER BY name, statement;
 SELECT matches(pg_temp.told('regress_stranger', format('SELECT pg_catalog.%s', format(call, name))), '^42501 permission denied', format(call, name))

@@ -110,9 +110,10 @@ unit_check(void *arg)
 }
 
 static void
-unit_progress(void *arg, uint32_t done_, uint32_t total)
+unit_progress(void *arg, LearnStage stage, uint32_t done_, uint32_t total)
 {
 	(void) arg;
+	(void) stage;
 	(void) done_;
 	(void) total;
 }
