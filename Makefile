@@ -1,7 +1,8 @@
 # Echolon: a PGXS build, and the commands of the project.
 #
 #   make && make install        build and install into the PostgreSQL of PG_CONFIG
-#   make installcheck           pg_regress on a running server that has it installed
+#   make installcheck           pg_regress, and pg_isolation_regress where it is, on a running server
+#                               that has it installed; REGRESS=name, ISOLATION=name for one alone
 #   make prove_installcheck     TAP tests (crash, standby, dump, …); not as root
 #   make demo, make demo-stop   a private server with data, models and predictions
 #   make test                   everything; installs what is missing on Debian and Ubuntu
@@ -54,6 +55,17 @@ all:
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(wildcard $(PGXS)),)
+# Sessions in a race (specs/): not every package of a PostgreSQL's headers has the
+# program for them, and who asks for one file of sql/ wants that one.
+ifneq ($(wildcard $(dir $(PGXS))../test/isolation/pg_isolation_regress),)
+ifneq ($(origin REGRESS),command line)
+ISOLATION = $(sort $(patsubst $(here)specs/%.spec,%,$(wildcard $(here)specs/*.spec)))
+endif
+endif
+ISOLATION_OPTS = --load-extension=echolon
+ifeq ($(origin ISOLATION),command line)
+REGRESS =
+endif
 include $(PGXS)
 
 echolon--$(EXTVERSION).sql: $(SQL_PARTS) echolon.control

@@ -141,6 +141,6 @@ copy_project()
 {
 	mkdir -p "$1"
 	tar -C "$TOP" --exclude=./.git --exclude=./.demo --exclude=./.bench --exclude='*.o' --exclude='*.so' \
-		--exclude='./echolon--*.sql' --exclude=./results --exclude=./tmp_check --exclude=./build --exclude=./test/unit/build \
+		--exclude='./echolon--*.sql' --exclude=./results --exclude=./output_iso --exclude=./tmp_check --exclude=./build --exclude=./test/unit/build \
 		-cf - . | tar -C "$1" --no-same-owner -xf -
 }

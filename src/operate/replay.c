@@ -158,6 +158,8 @@ replay_begin(const char *model)
 void
 replay_end(const ReplayUser *replay)
 {
+	if (replay->snapshot)
+		PopActiveSnapshot();
 	AtEOXact_GUC(false, replay->nest);
 	SetUserIdAndSecContext(replay->user, replay->context);
 }
@@ -189,6 +191,9 @@ replay_relation(ReplayUser *replay, const ModelVersion *version)
 				 errdetail("It was trained on %s, which was dropped or renamed.", version->relation),
 				 errhint("Make a view of that name, or train a model on another relation under a name of its own.")));
 	check_relation(replay, replay->relid);
+	/* what was committed while the lock was waited for is read: as a query does, which locks before it looks */
+	PushActiveSnapshot(GetTransactionSnapshot());
+	replay->snapshot = true;
 	return replay->relid;
 }
 

@@ -22,6 +22,7 @@ typedef struct ReplayUser
 	StoredModel model;
 	Oid			owner;			/* of the model */
 	Oid			relid;			/* its relation, once replay_relation has locked and checked it */
+	bool		snapshot;		/* one was pushed then */
 } ReplayUser;
 
 /*
@@ -41,7 +42,8 @@ extern void replay_setting(const char *name, const char *value);
 /*
  * The relation of a version's model as it is now, locked: the same one until replay_end, whatever is renamed.  Raises where
  * there is none, or it is gone; where another relation, of a third role, has come in its place; and where code of a
- * third role would run as the owner at the will of somebody who has not the owner's rights.
+ * third role would run as the owner at the will of somebody who has not the owner's rights.  From here to replay_end
+ * the active snapshot is one from after the lock.
  */
 extern Oid	replay_relation(ReplayUser *replay, const ModelVersion *version);
 
