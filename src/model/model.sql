@@ -193,9 +193,9 @@ COMMENT ON VIEW echolon.visible_models IS 'Private: the models the current user 
 COMMENT ON COLUMN echolon.visible_models.id IS 'Number of the model in this database';
 COMMENT ON COLUMN echolon.visible_models.model IS 'Name of the model';
 COMMENT ON COLUMN echolon.visible_models.owner IS 'Role that owns the model';
-COMMENT ON COLUMN echolon.visible_models.owner_stamp IS 'Cluster and number of that role';
+COMMENT ON COLUMN echolon.visible_models.owner_stamp IS 'Cluster and number of that role when it was written';
 COMMENT ON COLUMN echolon.visible_models.relation IS 'Relation it is trained on, or empty';
-COMMENT ON COLUMN echolon.visible_models.relation_stamp IS 'Cluster and number of that relation';
+COMMENT ON COLUMN echolon.visible_models.relation_stamp IS 'Database and number of the relation when its owner last trained on it';
 COMMENT ON COLUMN echolon.visible_models.relation_owner_stamp IS 'Cluster and number of the role that owned it';
 COMMENT ON COLUMN echolon.visible_models.target IS 'Column it predicts';
 COMMENT ON COLUMN echolon.visible_models.task IS 'regression or classification';
