@@ -473,7 +473,7 @@ SELECT * FROM echolon_permutation_importance('steps', 'wrong_target');
 
 -- every function says what it is
 SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
-WHERE p.proname ~ '^echolon_p(redict|ermut)' AND (obj_description(p.oid, 'pg_proc') IS NULL OR NOT (p.proparallel = 's' OR p.proname ~ 'permut'));
+WHERE p.proname ~ '^echolon_p(redict|ermut)' AND (obj_description(p.oid, 'pg_proc') IS NULL OR NOT (p.proparallel = 's' OR p.proname ~ 'permut|batch'));
 
 SET client_min_messages = error;
 SELECT count(echolon_drop_model(model)) FROM echolon.models WHERE model IN ('steps', 'value', 'class', 'flag', 'towns');
