@@ -1,8 +1,8 @@
 /*
  * few.c
- *		Subtrees of a forest that begin with a handful of rows: nine of ten nodes of a full tree.
+ *		Nodes of a forest that have few rows: nine of ten of a full tree have at most 16.
  *
- * Their rows are copied once, a feature's codes side by side, and never moved: a node is a set of bits.
+ * A subtree that begins with so few is grown as a whole; of larger nodes, the best split is found.  The rows are copied once, a feature's codes side by side, and never moved: a node is a set of bits.
  * What makes a general search slow for them is everything but arithmetic: loops that end where no processor
  * expects it, and sums that wait for each other.  So all boundaries of a feature are tried at once, one in each lane of
  * a vector: the boundary above a lane's own row has all rows on its left whose code is not above that row's.
@@ -22,7 +22,8 @@
 
 #include "learn/few.h"
 
-#define LANES			FEW_ROWS
+#define LANES			FEW_LANES
+#define LEAST_LANES		16		/* of which there are a multiple */
 #define NO_ROW			INT32_MAX	/* code of lanes without a row */
 #define FLOAT_SCALE		0x1p-24f	/* targets of 61 bits have squares that a float can hold */
 #define GAIN_ERROR		0x1p-18f	/* of a gain in single precision, as a part of it */
@@ -32,6 +33,7 @@
 typedef struct FewSums
 {
 	uint32_t	n;
+	uint32_t	lanes;			/* that may have rows */
 	int32_t		least;			/* rows that a side must have */
 	int32_t		h;
 	float		error;			/* of a gain, beside GAIN_ERROR */
@@ -45,12 +47,27 @@ typedef struct FewSums
 } FewSums;
 
 /*
- * Which boundaries of numeric features could be the best, none of whose rows is missing: near[f] has a bit for each
- * lane whose row's code is the highest on the left of one.  Lanes of other rows may have bits as well.  codes[f][lane]; gains is
- * scratch of LANES a feature.  False where all features are constant.
+ * A numeric feature whose boundaries are tried.  Where rows of the node are missing, it is tried twice: with these on the
+ * right, where their code puts them, and on the left, which begins with their sums.
  */
-typedef bool (*Nominate) (const FewSums *sums, const int32_t *const *codes, uint32_t nfeatures, float *gains,
-						  uint32_t *near);
+typedef struct FewColumn
+{
+	uint32_t	feature;
+	bool		missing_left;
+	FewRows		missing;
+	float		start_d;
+	int32_t		start_h,
+				start_n;
+	const int32_t *codes;		/* by lane */
+} FewColumn;
+
+/*
+ * Which boundaries of columns could be the best: near[c] has a bit for each lane whose row's code is the highest on
+ * the left of one.  Lanes of other rows may have bits as well.  gains is scratch of LANES a column.  False where all
+ * features are constant.
+ */
+typedef bool (*Nominate) (const FewSums *sums, const FewColumn *columns, uint32_t ncolumns, float *gains,
+						  FewRows *near);
 
 struct Few
 {
@@ -62,26 +79,27 @@ struct Few
 	uint32_t	since_check;
 	uint32_t	subtree;		/* number of the one at hand */
 	uint32_t	first,			/* its rows */
-				n;
+				n,
+				lanes;			/* for them */
+	uint32_t	search_rows;	/* of nodes for whose search vectors pay */
 	int64_t		g[LANES];
 	uint32_t	w[LANES];
 	int32_t    *codes;			/* [nfeatures * LANES] by row */
 	uint32_t   *filled;			/* [nfeatures] subtree that codes are of */
 	bool	   *missing;		/* [nfeatures] does one of its rows miss it? */
-	/* scratch of a search, [nfeatures] */
-	uint32_t   *numeric;		/* features that vectors search, */
-	const int32_t **lanes;		/* their codes, */
-	float	   *gains;
-	uint32_t   *near;			/* and the boundaries that are nominated */
+	/* scratch of a search, [2 * nfeatures] */
+	FewColumn  *columns;
+	float	   *gains;			/* of LANES each */
+	FewRows    *near;
 };
 
 /* What the search of a node shares. */
 typedef struct FewSearch
 {
 	SplitNode	node;
-	uint32_t	rows;			/* bits */
+	FewRows		rows;
 	FewSums		sums;
-	uint32_t	left;			/* rows left of the best split, where it was nominated */
+	FewRows		left;			/* rows left of the best split, where it was nominated */
 	Split		best;
 } FewSearch;
 
@@ -107,17 +125,24 @@ typedef struct FewSearch
 #pragma GCC pop_options
 #endif
 
-/* The widest that this processor has; all of them nominate the same. */
+/* The widest that this processor has, and for how many rows it pays; all of them nominate the same. */
 static Nominate
-choose_nominate(void)
+choose_nominate(uint32_t *rows)
 {
 #ifdef WIDER_LANES
 	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 		__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+	{
+		*rows = 32;
 		return nominate_avx512;
+	}
 	if (__builtin_cpu_supports("avx2"))
+	{
+		*rows = 24;
 		return nominate_avx2;
+	}
 #endif
+	*rows = FEW_ROWS;
 	return nominate_any;
 }
 
@@ -142,13 +167,12 @@ few_create(const LearnEnv *env, const GrowSetup *setup, const FewLoan *loan)
 	few->setup = setup;
 	few->loan = *loan;
 	few->codes = env_alloc(env, nfeatures, LANES * sizeof(int32_t));
-	few->gains = env_alloc(env, nfeatures, LANES * sizeof(float));
+	few->gains = env_alloc(env, (size_t) nfeatures * 2, LANES * sizeof(float));
 	few->filled = env_alloc0(env, nfeatures, sizeof(uint32_t));
 	few->missing = env_alloc(env, nfeatures, sizeof(bool));
-	few->numeric = env_alloc(env, nfeatures, sizeof(uint32_t));
-	few->lanes = env_alloc(env, nfeatures, sizeof(int32_t *));
-	few->near = env_alloc(env, nfeatures, sizeof(uint32_t));
-	few->nominate = choose_nominate();
+	few->columns = env_alloc(env, (size_t) nfeatures * 2, sizeof(FewColumn));
+	few->near = env_alloc(env, (size_t) nfeatures * 2, sizeof(FewRows));
+	few->nominate = choose_nominate(&few->search_rows);
 	return few;
 }
 
@@ -164,8 +188,7 @@ few_free(Few *few)
 	env_free(env, few->gains);
 	env_free(env, few->filled);
 	env_free(env, few->missing);
-	env_free(env, few->numeric);
-	env_free(env, few->lanes);
+	env_free(env, few->columns);
 	env_free(env, few->near);
 	env_free(env, few);
 }
@@ -173,8 +196,14 @@ few_free(Few *few)
 size_t
 few_memory(size_t nfeatures)
 {
-	return sizeof(Few) + nfeatures * (LANES * (sizeof(int32_t) + sizeof(float)) + 3 * sizeof(uint32_t) +
-									  sizeof(int32_t *) + sizeof(bool));
+	return sizeof(Few) + nfeatures * (LANES * (sizeof(int32_t) + 2 * sizeof(float)) + sizeof(uint32_t) + sizeof(bool) +
+									  2 * (sizeof(FewColumn) + sizeof(FewRows)));
+}
+
+uint32_t
+few_search_rows(const Few *few)
+{
+	return few->search_rows;
 }
 
 /* ---- rows -------------------------------------------------------------------------------- */
@@ -185,6 +214,7 @@ few_load(Few *few, uint32_t first, uint32_t n)
 {
 	few->first = first;
 	few->n = n;
+	few->lanes = (n + LEAST_LANES - 1) / LEAST_LANES * LEAST_LANES;
 	few->subtree++;
 	if (few->subtree == 0)
 	{
@@ -202,7 +232,7 @@ few_codes(Few *few, uint32_t feature)
 
 	if (few->filled[feature] != few->subtree)
 	{
-		for (uint32_t l = 0; l < LANES; l++)
+		for (uint32_t l = few->n; l < few->lanes; l++)
 			codes[l] = NO_ROW;
 		few->missing[feature] = rows_lane_codes(few->loan.rows, few->first, few->n, feature,
 												few->setup->bins->features[feature].nbins, codes);
@@ -211,15 +241,15 @@ few_codes(Few *few, uint32_t feature)
 	return codes;
 }
 
-/* Rows whose code is not above one, as bits. */
-static inline uint32_t
-rows_up_to(const int32_t *codes, int32_t code)
+/* Rows whose code is not above one. */
+static inline FewRows
+rows_up_to(const Few *few, const int32_t *codes, int32_t code)
 {
-	uint32_t	bits = 0;
+	FewRows		rows = 0;
 
-	for (uint32_t p = 0; p < LANES / 4; p++)
-		bits |= bits_of16(((const Ints16 *) codes)[p] <= code) << (p * 4);
-	return bits;
+	for (uint32_t p = 0; p < few->lanes / 4; p++)
+		rows |= (FewRows) bits_of16(((const Ints16 *) codes)[p] <= code) << (p * 4);
+	return rows;
 }
 
 /* ---- search ---------------------------------------------------------------------------------- */
@@ -238,7 +268,7 @@ begin_search(const Few *few, const FewNode *at, FewSearch *search)
 		.lower = -INFINITY, .upper = INFINITY};
 	split_node_init(&search->node);
 	search->rows = at->rows;
-	for (uint32_t bits = at->rows; bits != 0; bits &= bits - 1)
+	for (FewRows bits = at->rows; bits != 0; bits &= bits - 1)
 	{
 		uint32_t	l = (uint32_t) __builtin_ctz(bits);
 		int64_t		d = few->g[l] - search->node.mean * (int64_t) few->w[l];
@@ -251,6 +281,7 @@ begin_search(const Few *few, const FewNode *at, FewSearch *search)
 		n++;
 	}
 	sums->n = n;
+	sums->lanes = few->lanes;
 	sums->h = (int32_t) at->h;
 	sums->least = (int32_t) few->rule->min_samples_leaf;
 
@@ -258,7 +289,7 @@ begin_search(const Few *few, const FewNode *at, FewSearch *search)
 	 * Sums of d may be off by a part of their spread, and by the rest of the mean; their squares over weights by
 	 * twice that times the sum, of which the spread is a bound.
 	 */
-	error = spread * 0x1p-19f + (float) sums->h * FLOAT_SCALE;
+	error = spread * 0x1p-18f + (float) sums->h * FLOAT_SCALE;
 	sums->error = (2.0f * spread + error) * error * 4.0f / (float) least_w;
 	search->left = 0;
 	search->best.found = false;
@@ -267,16 +298,23 @@ begin_search(const Few *few, const FewNode *at, FewSearch *search)
 	return spread > 0.0f;
 }
 
-/* Judge the boundary above the code of a row, of a feature none of whose rows is missing. */
+/*
+ * Judge the boundary above the code of a row of a feature.  missing: rows that miss it; the boundary above all others parts
+ * these alone.
+ */
 static inline void
-judge(const Few *few, FewSearch *search, uint32_t feature, const int32_t *codes, uint32_t row)
+judge(const Few *few, FewSearch *search, uint32_t feature, const int32_t *codes, uint32_t row, FewRows missing,
+	  bool missing_left)
 {
 	const SplitNode *node = &search->node;
 	Split	   *best = &search->best;
 	int32_t		code = codes[row];
-	uint32_t	left = rows_up_to(codes, code) & search->rows;
+	FewRows		left = (rows_up_to(few, codes, code) & search->rows) | (missing_left ? missing : 0);
 	bool		before = best->found &&
-		(feature < best->feature || (feature == best->feature && (uint32_t) code < best->bin));
+		(feature < best->feature ||
+		 (feature == best->feature &&
+		  ((uint32_t) code < best->bin ||
+		   ((uint32_t) code == best->bin && missing_left < best->missing_left && missing != 0))));
 	int64_t		g = 0;
 	uint64_t	h = 0;
 	uint32_t	n = 0;
@@ -285,7 +323,7 @@ judge(const Few *few, FewSearch *search, uint32_t feature, const int32_t *codes,
 	/* what parts the rows in the same way gains the same */
 	if (best->found && !before && (left == search->left || left == (search->left ^ search->rows)))
 		return;
-	for (uint32_t bits = left; bits != 0; bits &= bits - 1)
+	for (FewRows bits = left; bits != 0; bits &= bits - 1)
 	{
 		uint32_t	l = (uint32_t) __builtin_ctz(bits);
 
@@ -298,11 +336,29 @@ judge(const Few *few, FewSearch *search, uint32_t feature, const int32_t *codes,
 		return;
 	if (!split_sides(node, n, h))
 		return;
-	split_take(best, feature, gain, (uint32_t) code, BIN_NONE, default_left(node, n), n, g, h);
+	split_take(best, feature, gain, (uint32_t) code, BIN_NONE, missing ? missing_left : default_left(node, n), n, g, h);
 	search->left = left;
 }
 
-/* Judge a category, or a feature with missing rows, from cells as a larger node's. */
+/*
+ * Can a threshold part the missing rows from all others by a finite number, which it can where infinity is no bin?
+ */
+static inline bool
+missing_stands_apart(const FeatureBins *fb)
+{
+	return fb->nbins == 0 || fb->upper[fb->nbins - 1] < DBL_MAX;
+}
+
+/* The rows that miss a numeric feature. */
+static inline FewRows
+missing_rows(const Few *few, const FewSearch *search, uint32_t feature, const int32_t *codes)
+{
+	if (!few->missing[feature])
+		return 0;
+	return search->rows & ~rows_up_to(few, codes, (int32_t) few->setup->bins->features[feature].nbins - 1);
+}
+
+/* Judge a category, or missing rows beside infinity, from cells as a larger node's. */
 static bool
 judge_cells(Few *few, FewSearch *search, uint32_t feature, const int32_t *codes)
 {
@@ -337,10 +393,27 @@ judge_cells(Few *few, FewSearch *search, uint32_t feature, const int32_t *codes)
 	return true;
 }
 
+static inline FewColumn
+begin_column(const FewSearch *search, uint32_t feature, const int32_t *codes, FewRows missing, bool missing_left)
+{
+	FewColumn	column = {.feature = feature, .codes = codes, .missing = missing, .missing_left = missing_left};
+
+	if (missing_left)
+		for (uint32_t i = 0; i < search->sums.n; i++)
+			if (missing >> search->sums.row[i] & 1)
+			{
+				column.start_d += search->sums.d[i].value;
+				column.start_h += search->sums.w[i];
+				column.start_n++;
+			}
+	return column;
+}
+
 /* Search features[0 .. nfeatures) of a node; false where all are constant. */
 static inline bool
 search_few(Few *few, FewSearch *search, const uint32_t *features, uint32_t nfeatures)
 {
+	FewColumn  *columns = few->columns;
 	bool		varies = false;
 	uint32_t	n = 0;
 
@@ -349,25 +422,28 @@ search_few(Few *few, FewSearch *search, const uint32_t *features, uint32_t nfeat
 		uint32_t	f = features[i];
 		const FeatureBins *fb = &few->setup->bins->features[f];
 		const int32_t *codes;
+		FewRows		missing;
 
 		if (fb->kind == LEARN_CATEGORY && few->loan.builder->nsets >= MAX_TREE_SETS)
 			continue;
 		codes = few_codes(few, f);
-		if (fb->kind == LEARN_CATEGORY ||
-			(few->missing[f] && (rows_up_to(codes, (int32_t) fb->nbins - 1) & search->rows) != search->rows))
-			varies |= judge_cells(few, search, f, codes);
-		else
+		missing = fb->kind == LEARN_CATEGORY ? 0 : missing_rows(few, search, f, codes);
+		if (fb->kind == LEARN_CATEGORY || (missing != 0 && !missing_stands_apart(fb)))
 		{
-			few->numeric[n] = f;
-			few->lanes[n++] = codes;
+			varies |= judge_cells(few, search, f, codes);
+			continue;
 		}
+		columns[n++] = begin_column(search, f, codes, missing, false);
+		if (missing != 0)
+			columns[n++] = begin_column(search, f, codes, missing, true);
 	}
 	if (n == 0)
 		return varies;
-	varies |= few->nominate(&search->sums, few->lanes, n, few->gains, few->near);
+	varies |= few->nominate(&search->sums, columns, n, few->gains, few->near);
 	for (uint32_t i = 0; i < n; i++)
-		for (uint32_t bits = few->near[i] & search->rows; bits != 0; bits &= bits - 1)
-			judge(few, search, few->numeric[i], few->lanes[i], (uint32_t) __builtin_ctz(bits));
+		for (FewRows bits = few->near[i] & search->rows; bits != 0; bits &= bits - 1)
+			judge(few, search, columns[i].feature, columns[i].codes, (uint32_t) __builtin_ctz(bits),
+				  columns[i].missing, columns[i].missing_left);
 	return varies;
 }
 
@@ -403,11 +479,13 @@ search_two(Few *few, FewSearch *search, const uint32_t *features, uint32_t nfeat
 		varies = true;
 		least = lowest + 1;
 		codes = few_codes(few, lowest);
-		if (bins->features[lowest].kind == LEARN_CATEGORY || few->missing[lowest])
+		if (bins->features[lowest].kind == LEARN_CATEGORY ||
+			(few->missing[lowest] && !missing_stands_apart(&bins->features[lowest])))
 			judge_cells(few, search, lowest, codes);
 		else
 			judge(few, search, lowest, codes,
-				  search->sums.row[codes[search->sums.row[0]] > codes[search->sums.row[1]]]);
+				  search->sums.row[codes[search->sums.row[0]] > codes[search->sums.row[1]]],
+				  missing_rows(few, search, lowest, codes), false);
 	}
 	return varies;
 }
@@ -448,14 +526,14 @@ search_node(Few *few, FewSearch *search)
 /* ---- growing ---------------------------------------------------------------------------------- */
 
 /* The rows of a node that its split sends to the left. */
-static inline uint32_t
+static inline FewRows
 left_rows(Few *few, FewSearch *search)
 {
 	const Split *split = &search->best;
 	uint32_t	nbins = few->setup->bins->features[split->feature].nbins;
 	const int32_t *codes = few->codes + (size_t) split->feature * LANES;
 	uint8_t    *goes_left = few->loan.left;
-	uint32_t	left = 0;
+	FewRows		left = 0;
 
 	if (search->left != 0)
 		return search->left;
@@ -471,7 +549,7 @@ left_rows(Few *few, FewSearch *search)
 		bool		goes = split->category ? goes_left[code] :
 			code == nbins ? split->missing_left : split->bin != BIN_NONE && code <= split->bin;
 
-		left |= (uint32_t) goes << search->sums.row[i];
+		left |= (FewRows) goes << search->sums.row[i];
 	}
 	if (split->category)
 	{
@@ -482,20 +560,22 @@ left_rows(Few *few, FewSearch *search)
 	return left;
 }
 
-/* The lowest code among rows: where the right side of a split begins. */
-static inline uint32_t
-lowest_code(const Few *few, uint32_t feature, uint32_t rows)
+/* Where the right side of a nominated split begins. */
+static inline void
+find_beyond(const Few *few, FewSearch *search)
 {
-	const int32_t *codes = few->codes + (size_t) feature * LANES;
-	int32_t		lowest = NO_ROW;
+	Split	   *split = &search->best;
+	const int32_t *codes = few->codes + (size_t) split->feature * LANES;
+	int32_t		lowest = (int32_t) few->setup->bins->features[split->feature].nbins;
 
-	for (; rows != 0; rows &= rows - 1)
+	for (FewRows rows = search->rows & ~search->left; rows != 0; rows &= rows - 1)
 	{
 		int32_t		code = codes[__builtin_ctz(rows)];
 
 		lowest = code < lowest ? code : lowest;
 	}
-	return (uint32_t) lowest;
+	if (lowest < (int32_t) few->setup->bins->features[split->feature].nbins)
+		split->beyond = (uint32_t) lowest;
 }
 
 static void
@@ -503,7 +583,7 @@ grow_subtree(Few *few, const FewNode *root)
 {
 	const SplitRule *rule = few->rule;
 	TreeBuilder *builder = few->loan.builder;
-	FewNode		open[LANES];
+	FewNode		open[FEW_ROWS];
 	uint32_t	nopen = 1;
 
 	open[0] = *root;
@@ -514,8 +594,8 @@ grow_subtree(Few *few, const FewNode *root)
 		FewNode		side[2];
 		FewSearch	search;
 		const Split *split = &search.best;
-		uint32_t	left,
-					large;
+		FewRows		left;
+		uint32_t	large;
 
 		if (begin_search(few, &node, &search))
 			search_node(few, &search);
@@ -526,7 +606,7 @@ grow_subtree(Few *few, const FewNode *root)
 		}
 		left = left_rows(few, &search);
 		if (search.left != 0)
-			search.best.beyond = lowest_code(few, split->feature, node.rows & ~left);
+			find_beyond(few, &search);
 		side[0] = (FewNode) {.n = split->left_n, .rows = left, .g = split->left_g, .h = split->left_h,
 			.key = child_key(node.key, false)};
 		side[1] = (FewNode) {.n = node.n - split->left_n, .rows = node.rows & ~left, .g = node.g - split->left_g,
@@ -554,8 +634,8 @@ grow_subtree(Few *few, const FewNode *root)
 	}
 }
 
-void
-few_grow(Few *few, const SplitRule *rule, const FewNode *root, uint32_t first)
+static void
+begin_rows(Few *few, const SplitRule *rule, uint32_t first, uint32_t n)
 {
 	if (++few->since_check >= CHECK_SUBTREES)
 	{
@@ -563,6 +643,28 @@ few_grow(Few *few, const SplitRule *rule, const FewNode *root, uint32_t first)
 		few->env->check(few->env->arg);
 	}
 	few->rule = rule;
-	few_load(few, first, root->n);
+	few_load(few, first, n);
+}
+
+void
+few_grow(Few *few, const SplitRule *rule, const FewNode *root, uint32_t first)
+{
+	begin_rows(few, rule, first, root->n);
 	grow_subtree(few, root);
+}
+
+bool
+few_search(Few *few, const SplitRule *rule, const FewNode *node, uint32_t first, Split *best)
+{
+	FewNode		all = *node;
+	FewSearch	search;
+
+	begin_rows(few, rule, first, node->n);
+	all.rows = UINT32_MAX >> (32 - node->n);
+	if (begin_search(few, &all, &search))
+		search_node(few, &search);
+	if (search.left != 0)
+		find_beyond(few, &search);
+	*best = search.best;
+	return best->found;
 }

@@ -1,6 +1,6 @@
 /*
  * few.h
- *		Subtrees of a forest that begin with a handful of rows.
+ *		Nodes of a forest that have few rows.
  *
  * Private to grow.c and few.c.
  */
@@ -21,13 +21,18 @@ typedef struct FewLoan
 	uint8_t    *left;
 } FewLoan;
 
-/* The node whose subtree is to be grown: at most FEW_ROWS rows, which may be split. */
+/* Which of the rows at hand, as bits. */
+typedef uint32_t FewRows;
+
+#define FEW_LANES		32		/* rows at most */
+
+/* A node of few rows, which may be split. */
 typedef struct FewNode
 {
 	uint32_t	place;			/* in the tree */
 	uint32_t	n;
 	uint32_t	depth;
-	uint32_t	rows;			/* within few.c: which of the subtree's rows */
+	FewRows		rows;			/* within few.c */
 	int64_t		g;
 	uint64_t	h;
 	uint64_t	key;
@@ -43,7 +48,14 @@ extern size_t few_memory(size_t nfeatures);
 /* Does a tree's rule allow it? */
 extern bool few_suits(const SplitRule *rule);
 
-/* Grow the subtree of root, whose rows lie from first on. */
+/* Grow the subtree of root, at most FEW_ROWS rows from first on. */
 extern void few_grow(Few *few, const SplitRule *rule, const FewNode *root, uint32_t first);
+
+/*
+ * The best split of a node of more rows from first on, at most as many as few_search_rows() says pay; false where there is
+ * none.  A category's levels are in the lent ones.
+ */
+extern uint32_t few_search_rows(const Few *few);
+extern bool few_search(Few *few, const SplitRule *rule, const FewNode *node, uint32_t first, Split *best);
 
 #endif							/* ECHOLON_FEW_H */

@@ -7,13 +7,13 @@
  * are inlined, the compiler takes apart vectors that the function's own target does not have.
  */
 #define LANES_IN		(LANE_BYTES / 4)	/* a vector */
-#define PARTS			(LANES / LANES_IN)
 
 #define VECTOR_JOIN(a, b) a##b
 #define VECTOR_NAME(a, b) VECTOR_JOIN(a, b)
 #define Floats			VECTOR_NAME(Floats, LANE_BYTES)
 #define Ints			VECTOR_NAME(Ints, LANE_BYTES)
 #define bits_of			VECTOR_NAME(bits_of, LANE_BYTES)
+#define nominate_lanes	VECTOR_NAME(nominate_lanes, LANE_BYTES)
 
 typedef float Floats __attribute__((vector_size(LANE_BYTES), aligned(16), may_alias));
 typedef int32_t Ints __attribute__((vector_size(LANE_BYTES), aligned(16), may_alias));
@@ -37,44 +37,49 @@ bits_of(Ints lanes)
 #endif
 }
 
-/* See Nominate in few.c. */
-static bool
-LANES_NAME(const FewSums *sums, const int32_t *const *codes, uint32_t nfeatures, float *gains, uint32_t *near)
+/* See Nominate in few.c.  counts: must a side have several rows? */
+static always_inline bool
+nominate_lanes(const FewSums *sums, const FewColumn *columns, uint32_t ncolumns, float *gains, FewRows *near,
+			   const bool counts)
 {
 	const Ints	no_ints = {0};
 	const Floats no_gain = __builtin_convertvector(no_ints, Floats) - 1.0f;
-	uint32_t	n = sums->n;
+	uint32_t	n = sums->n,
+				parts = sums->lanes / LANES_IN;
 	float		h = (float) sums->h;
 	Floats		top = no_gain;
 	uint32_t	varies = 0;
 	float		least = -1.0f;
 
-	for (uint32_t f = 0; f < nfeatures; f++)
-		for (uint32_t p = 0; p < PARTS; p++)
+	for (uint32_t c = 0; c < ncolumns; c++)
+		for (uint32_t p = 0; p < parts; p++)
 		{
-			Ints		own = ((const Ints *) codes[f])[p];
-			Ints		hl = no_ints,
-						nl = no_ints,
+			const int32_t *codes = columns[c].codes;
+			Ints		own = ((const Ints *) codes)[p];
+			Ints		hl = no_ints + columns[c].start_h,
+						nl = no_ints + columns[c].start_n,
 						hr,
 						allowed;
-			Floats		dl = __builtin_convertvector(no_ints, Floats),
+			Floats		dl = no_gain + 1.0f + columns[c].start_d,
 						gain;
 
 			for (uint32_t i = 0; i < n; i++)
 			{
-				Ints		left = own >= codes[f][sums->row[i]];
+				Ints		left = own >= codes[sums->row[i]];
 
 				hl += left & sums->w[i];
 				dl += (Floats) (left & sums->d[i].bits);
-				nl -= left;
+				if (counts)
+					nl -= left;
 			}
 			hr = sums->h - hl;
-			allowed = (hl != 0) & (hr != 0);
+			allowed = (hl > 0) & (hr > 0);
 			varies |= bits_of(allowed);
-			allowed &= (nl >= sums->least) & ((int32_t) n - nl >= sums->least);
+			if (counts)
+				allowed &= (nl >= sums->least) & ((int32_t) n - nl >= sums->least);
 			gain = dl * dl * h / (__builtin_convertvector(hl, Floats) * __builtin_convertvector(hr, Floats));
 			gain = (Floats) (((Ints) gain & allowed) | ((Ints) no_gain & ~allowed));
-			((Floats *) gains)[f * PARTS + p] = gain;
+			((Floats *) gains)[c * parts + p] = gain;
 			allowed = gain > top;
 			top = (Floats) (((Ints) gain & allowed) | ((Ints) top & ~allowed));
 		}
@@ -83,21 +88,29 @@ LANES_NAME(const FewSums *sums, const int32_t *const *codes, uint32_t nfeatures,
 	least -= least * GAIN_ERROR + sums->error;
 	if (least < 0.0f)
 		least = 0.0f;
-	for (uint32_t f = 0; f < nfeatures; f++)
+	for (uint32_t c = 0; c < ncolumns; c++)
 	{
-		near[f] = 0;
-		for (uint32_t p = 0; p < PARTS; p++)
-			near[f] |= bits_of(((const Floats *) gains)[f * PARTS + p] >= least) << (p * LANES_IN);
+		near[c] = 0;
+		for (uint32_t p = 0; p < parts; p++)
+			near[c] |= (FewRows) bits_of(((const Floats *) gains)[c * parts + p] >= least) << (p * LANES_IN);
 	}
 	return varies != 0;
 }
 
+static bool
+LANES_NAME(const FewSums *sums, const FewColumn *columns, uint32_t ncolumns, float *gains, FewRows *near)
+{
+	if (sums->least > 1)
+		return nominate_lanes(sums, columns, ncolumns, gains, near, true);
+	return nominate_lanes(sums, columns, ncolumns, gains, near, false);
+}
+
+#undef nominate_lanes
 #undef bits_of
 #undef Ints
 #undef Floats
 #undef VECTOR_NAME
 #undef VECTOR_JOIN
-#undef PARTS
 #undef LANES_IN
 #undef LANES_NAME
 #undef LANE_BYTES

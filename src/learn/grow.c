@@ -383,6 +383,19 @@ search_drawn(Grower *grower, const GrowNode *at, const SplitNode *node, Split *b
 	undraw_features(drawn, features, grower->swaps);
 }
 
+/* Give the split that was found, if there is one, levels of its own. */
+static bool
+keep_split(Grower *grower, Split *best)
+{
+	best->levels = NULL;
+	if (best->found && best->category)
+	{
+		best->levels = env_alloc(grower->env, best->npresent, sizeof(uint16_t));
+		memcpy(best->levels, grower->levels, best->npresent * sizeof(uint16_t));
+	}
+	return best->found;
+}
+
 /*
  * Find the best split of a node; false where there is none.  cells: its histogram, or NULL.
  */
@@ -398,6 +411,12 @@ node_search(Grower *grower, GrowNode *at, const Cell *cells)
 	{
 		grower->nodes_since_check = 0;
 		grower->env->check(grower->env->arg);
+	}
+	if (grower->few_suits && at->n <= few_search_rows(grower->few))
+	{
+		few_search(grower->few, grower->rule, &(FewNode) {.n = at->n, .g = at->g, .h = at->h, .key = at->key},
+				   at->first, best);
+		return keep_split(grower, best);
 	}
 	if (setup->nclasses > 0)
 	{
@@ -425,13 +444,7 @@ node_search(Grower *grower, GrowNode *at, const Cell *cells)
 		else
 			search_features(grower, at, &node, grower->features, setup->bins->nfeatures, best);
 	}
-	best->levels = NULL;
-	if (best->found && best->category)
-	{
-		best->levels = env_alloc(grower->env, best->npresent, sizeof(uint16_t));
-		memcpy(best->levels, grower->levels, best->npresent * sizeof(uint16_t));
-	}
-	return best->found;
+	return keep_split(grower, best);
 }
 
 /* ---- waiting nodes ---------------------------------------------------------------- */
