@@ -1,10 +1,16 @@
 -- predict: predictions of one row, and what its columns are worth.
 
+CREATE FUNCTION echolon.predict_support(internal) RETURNS internal
+LANGUAGE C STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'echolon_predict_support';
+COMMENT ON FUNCTION echolon.predict_support(internal) IS
+'Planner support of predictions by a model''s name: what they cost, by the size of the model. Not to be called.';
+
 -- by name, of a row
 
 CREATE FUNCTION echolon_predict(model text, input record, version integer DEFAULT NULL)
 RETURNS double precision
-LANGUAGE C STABLE PARALLEL SAFE COST 500
+LANGUAGE C STABLE PARALLEL SAFE COST 500 SUPPORT echolon.predict_support
 AS 'MODULE_PATHNAME', 'echolon_predict';
 COMMENT ON FUNCTION echolon_predict(text, record, integer) IS
 'What a model predicts for a row, as a number: a regression''s value, or the class of a classifier whose classes are numbers.
@@ -15,7 +21,7 @@ SELECT s.*, echolon_predict(''sales_revenue'', s) FROM sales s;';
 
 CREATE FUNCTION echolon_predict_class(model text, input record, version integer DEFAULT NULL)
 RETURNS text
-LANGUAGE C STABLE PARALLEL SAFE COST 500
+LANGUAGE C STABLE PARALLEL SAFE COST 500 SUPPORT echolon.predict_support
 AS 'MODULE_PATHNAME', 'echolon_predict_class';
 COMMENT ON FUNCTION echolon_predict_class(text, record, integer) IS
 'The class that a classifier predicts for a row: the most probable one, or with two classes the positive one where its probability reaches the model''s threshold.
@@ -24,7 +30,7 @@ SELECT echolon_predict_class(''customers_churn'', c) FROM customers c;';
 
 CREATE FUNCTION echolon_predict_proba(model text, input record, version integer DEFAULT NULL)
 RETURNS jsonb
-LANGUAGE C STABLE PARALLEL SAFE COST 500
+LANGUAGE C STABLE PARALLEL SAFE COST 500 SUPPORT echolon.predict_support
 AS 'MODULE_PATHNAME', 'echolon_predict_proba';
 COMMENT ON FUNCTION echolon_predict_proba(text, record, integer) IS
 'A classifier''s probabilities for a row: {class: probability}, which sum to 1.
@@ -33,7 +39,7 @@ SELECT echolon_predict_proba(''customers_churn'', c) FROM customers c;';
 
 CREATE FUNCTION echolon_predict_proba(model text, input record, label text, version integer DEFAULT NULL)
 RETURNS double precision
-LANGUAGE C STABLE PARALLEL SAFE COST 500
+LANGUAGE C STABLE PARALLEL SAFE COST 500 SUPPORT echolon.predict_support
 AS 'MODULE_PATHNAME', 'echolon_predict_proba_label';
 COMMENT ON FUNCTION echolon_predict_proba(text, record, text, integer) IS
 'A classifier''s probability, 0 to 1, that a row is of the class label.
@@ -44,7 +50,7 @@ SELECT c.*, echolon_predict_proba(''customers_churn'', c, ''yes'') AS risk FROM 
 
 CREATE FUNCTION echolon_predict_json(model text, input jsonb, version integer DEFAULT NULL)
 RETURNS double precision
-LANGUAGE C STABLE PARALLEL SAFE COST 500
+LANGUAGE C STABLE PARALLEL SAFE COST 500 SUPPORT echolon.predict_support
 AS 'MODULE_PATHNAME', 'echolon_predict_json';
 COMMENT ON FUNCTION echolon_predict_json(text, jsonb, integer) IS
 'What a model predicts for a jsonb object, as a number: echolon_predict for a row that came as a document.
@@ -55,7 +61,7 @@ SELECT echolon_predict_json(''sales_revenue'', ''{"month": "2024-05-01", "city":
 
 CREATE FUNCTION echolon_predict_json_class(model text, input jsonb, version integer DEFAULT NULL)
 RETURNS text
-LANGUAGE C STABLE PARALLEL SAFE COST 500
+LANGUAGE C STABLE PARALLEL SAFE COST 500 SUPPORT echolon.predict_support
 AS 'MODULE_PATHNAME', 'echolon_predict_json_class';
 COMMENT ON FUNCTION echolon_predict_json_class(text, jsonb, integer) IS
 'The class that a classifier predicts for a jsonb object.
@@ -63,7 +69,7 @@ The document and the errors are as for echolon_predict_json; a regression is an 
 
 CREATE FUNCTION echolon_predict_json_proba(model text, input jsonb, version integer DEFAULT NULL)
 RETURNS jsonb
-LANGUAGE C STABLE PARALLEL SAFE COST 500
+LANGUAGE C STABLE PARALLEL SAFE COST 500 SUPPORT echolon.predict_support
 AS 'MODULE_PATHNAME', 'echolon_predict_json_proba';
 COMMENT ON FUNCTION echolon_predict_json_proba(text, jsonb, integer) IS
 'A classifier''s probabilities for a jsonb object: {class: probability}, which sum to 1.
@@ -71,7 +77,7 @@ The document and the errors are as for echolon_predict_json; a regression is an 
 
 CREATE FUNCTION echolon_predict_json_proba(model text, input jsonb, label text, version integer DEFAULT NULL)
 RETURNS double precision
-LANGUAGE C STABLE PARALLEL SAFE COST 500
+LANGUAGE C STABLE PARALLEL SAFE COST 500 SUPPORT echolon.predict_support
 AS 'MODULE_PATHNAME', 'echolon_predict_json_proba_label';
 COMMENT ON FUNCTION echolon_predict_json_proba(text, jsonb, text, integer) IS
 'A classifier''s probability, 0 to 1, that a jsonb object is of the class label.
