@@ -1,11 +1,10 @@
 -- predict: predictions of one row, and what its columns are worth.
 
-CREATE FUNCTION echolon.predict_support(internal)
-RETURNS internal
+CREATE FUNCTION echolon.predict_support(internal) RETURNS internal
 LANGUAGE C STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'echolon_predict_support';
 COMMENT ON FUNCTION echolon.predict_support(internal) IS
-'Private: what the planner is told that a prediction by name costs, by the size of the model';
+'Planner support of predictions by a model''s name: what they cost, by the size of the model. Not to be called.';
 
 -- by name, of a row
 

@@ -139,8 +139,8 @@ static const ParamDef param_defs[PARAM_COUNT] = {
 	"column: all rows of one value are on the same side", "GroupShuffleSplit", NULL, NULL},
 	[PARAM_REFIT] = {"refit", PTYPE_BOOLEAN, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
 	"fit again to all rows after measuring; NULL: only with split_by", "refit", NULL, NULL},
-	[PARAM_N_JOBS] = {"n_jobs", PTYPE_INTEGER, IN_BOTH, NULL, NULL, 1, 1024, false, NULL,
-	"processes that train together, at most, this one included: as far as max_parallel_maintenance_workers, max_parallel_workers, max_worker_processes and echolon.max_memory allow and the work is worth it; NULL: at most one a processor. The model is the same, byte for byte", "n_jobs", "num_threads", "nthread"},
+	[PARAM_N_JOBS] = {"n_jobs", PTYPE_INTEGER, IN_BOTH, NULL, NULL, 1, 1024, false, "-1",
+	"processes that train together, at most, this one included: as far as max_parallel_maintenance_workers, max_parallel_workers, max_worker_processes and echolon.max_memory allow and the work is worth it; NULL or -1: at most one a processor. The model is the same, byte for byte", "n_jobs", "num_threads", "nthread"},
 	[PARAM_SEED] = {"seed", PTYPE_BIGINT, IN_BOTH, "42", "42", -9.3e18, 9.3e18, false, NULL,
 	"of everything random: the same data, parameters and seed give the same model", "random_state", "seed", "seed"},
 };
@@ -237,6 +237,8 @@ check_number(const ParamDef *def, double number, const char *given)
 {
 	if (def->maximum <= def->minimum)
 		return;
+	if (def->type == PTYPE_INTEGER && def->words && word_in(given, def->words))
+		return;					/* a number of a meaning of its own */
 	if (isnan(number) || number > def->maximum || number < def->minimum ||
 		(def->open_minimum && number <= def->minimum))
 		range_error(def, given);

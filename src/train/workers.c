@@ -582,7 +582,7 @@ workers_prepare(Training *t, size_t need)
 			.gather = workers_gather, .start = workers_start, .run = workers_run,
 			.finish = workers_finish, .release = workers_release, .arg = workers
 		};
-		workers->most = n_jobs->given ? (int) n_jobs->integer : 0;
+		workers->most = n_jobs->given && n_jobs->integer > 0 ? (int) n_jobs->integer : 0;
 		workers->processes = 1;
 	}
 	workers->room = need >= limit || used >= limit - need ? 0 : limit - need - used;

@@ -76,6 +76,24 @@ SELECT matches(pg_temp.error_of($$SELECT echolon_predict_json('forest', '[1, 2]'
 SELECT matches(pg_temp.error_of($$SELECT echolon_predict_model('\xdeadbeef', g) FROM good AS g$$), '^XX001', 'bytes that are no model');
 SELECT matches(pg_temp.error_of($$SELECT echolon_predict_model(substr(echolon_export_model('forest'), 1, 1000), g) FROM good AS g$$), '^XX001', 'bytes that are half a model');
 
+-- ---- what the planner thinks of it
+CREATE FUNCTION pg_temp.plan_of(query text) RETURNS json LANGUAGE plpgsql AS $$
+DECLARE plan json; BEGIN EXECUTE 'EXPLAIN (FORMAT json) ' || query INTO plan; RETURN plan->0->'Plan'; END $$;
+CREATE FUNCTION pg_temp.cost_of(query text) RETURNS float8 LANGUAGE sql AS $$ SELECT (pg_temp.plan_of(query)->>'Total Cost')::float8 $$;
+SELECT * FROM echolon_train_rf('good', 'y', features => '{a,b,colour}', model => 'larger', n_estimators => 300);
+SELECT cmp_ok(pg_temp.cost_of($$SELECT echolon_predict('larger', g) FROM good AS g$$), '>',
+	1.5 * pg_temp.cost_of($$SELECT echolon_predict('forest', g) FROM good AS g$$), 'a larger model costs more');
+SELECT cmp_ok(pg_temp.cost_of($$SELECT echolon_predict_json('larger', to_jsonb(g), 1) FROM good AS g$$), '>',
+	1.5 * pg_temp.cost_of($$SELECT echolon_predict_json('forest', to_jsonb(g), 1) FROM good AS g$$), 'and a version of it, of a document');
+SELECT is(pg_temp.cost_of($$SELECT echolon_predict('nothing', g) FROM good AS g$$), pg_temp.cost_of($$SELECT echolon_predict(g.label, g) FROM good AS g$$),
+	'planning does not fail where a model does not exist, or is known only by row');
+CREATE TABLE many AS SELECT i AS id, 1.0 AS a, 2.0 AS b, 'red' AS colour FROM generate_series(1, 30000) AS i;
+ANALYZE many;
+SET LOCAL min_parallel_table_scan_size = 0;
+SET LOCAL max_parallel_workers_per_gather = 2;
+SELECT is(pg_temp.plan_of($$SELECT echolon_predict('larger', m) FROM many AS m$$)->>'Node Type', 'Gather', 'many rows get a parallel plan');
+SELECT isnt(pg_temp.plan_of($$SELECT echolon_predict('larger', m) FROM many AS m WHERE id < 50$$)->>'Node Type', 'Gather', 'few do not');
+
 -- ---- every plan: parallel, hashed, sorted
 SET LOCAL parallel_setup_cost = 0;
 SET LOCAL parallel_tuple_cost = 0;

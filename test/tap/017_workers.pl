@@ -90,11 +90,12 @@ for my $settings ('SET max_parallel_workers = 0', "SET echolon.max_memory = '150
 is((train($forest, 2, 'SELECT 1 WHERE false'))[1], '2', 'n_jobs => 2 is one worker, though more are allowed');
 is( $node->safe_psql('postgres', "SELECT details->>'processes' FROM echolon_train_rf('points', 'y', features => '{a}', n_estimators => 1, max_depth => 2, n_jobs => 4, model => 'small')"),
 	'1', 'a small training starts none');
-for my $bad (0, 1025)
+for my $bad (0, -2, 1025)
 {
 	fails($node, 'postgres', "SELECT echolon_train_rf('points', 'y', n_jobs => $bad)",
-		qr/parameter "n_jobs" is out of range.*It is $bad; allowed is 1 to 1024/s, "n_jobs => $bad");
+		qr/parameter "n_jobs" is out of range.*It is $bad; allowed is 1 to 1024, or -1/s, "n_jobs => $bad");
 }
+is((train($forest, -1, 'SELECT 1 WHERE false'))[1], (train($forest, 'NULL', 'SELECT 1 WHERE false'))[1], 'n_jobs => -1 is as many as without it');
 is( $node->safe_psql('postgres', "SELECT count(*) FROM echolon.model_versions WHERE parameters ? 'n_jobs'"),
 	'0', 'n_jobs is no part of what a model is made from');
 
