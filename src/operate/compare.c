@@ -19,6 +19,7 @@
 
 #include "data/words.h"
 #include "function.h"
+#include "model/lookup.h"
 #include "operate/compare.h"
 #include "predict/actual.h"
 
@@ -131,11 +132,6 @@ typedef struct Compared
 static void
 compared_open(const char *name, int32 number, Compared *c)
 {
-	if (number <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("version must be at least 1"),
-				 errdetail("It is %d.", number)));
 	c->version = store_lookup(name, number, MODEL_PREDICT);
 	c->model = cache_get(c->version, CurrentMemoryContext);
 	c->recipe = store_read_recipe(c->version);
@@ -236,8 +232,8 @@ echolon_compare(PG_FUNCTION_ARGS)
 		elog(ERROR, "function returns no row type");
 	desc = BlessTupleDesc(desc);
 	MemoryContextSwitchTo(context);
-	compared_open(name, PG_GETARG_INT32(1), a);
-	compared_open(name, PG_GETARG_INT32(2), b);
+	compared_open(name, version_argument(fcinfo, 1), a);
+	compared_open(name, version_argument(fcinfo, 2), b);
 	user = replay_begin(a->version->model);
 	if (a->version->version >= b->version->version)
 		why = compare(&user, a, b, &unseen, &metric);

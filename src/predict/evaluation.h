@@ -22,10 +22,10 @@ typedef struct Evaluation
 } Evaluation;
 
 /*
- * Argument 0 is the model's name, argument version_argument its version (NULL:
+ * Argument 0 is the model's name, another argument its version (NULL:
  * the active one).  Checks the right to it and prepares a materialized result.
  */
-extern void evaluation_begin(FunctionCallInfo fcinfo, int version_argument, Evaluation *evaluation);
+extern void evaluation_begin(FunctionCallInfo fcinfo, int argument, Evaluation *evaluation);
 
 /* The same for C: no result, the active version where version is 0. */
 extern void evaluation_open(const char *model, int32 version, Evaluation *evaluation);

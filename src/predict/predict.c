@@ -316,24 +316,6 @@ predict_label(const PredictState *state, text *label)
 	return k;
 }
 
-/* The version asked for; 0: the active one. */
-static int32
-predict_version(FunctionCallInfo fcinfo, int argument)
-{
-	int32		version;
-
-	if (PG_ARGISNULL(argument))
-		return 0;
-	version = PG_GETARG_INT32(argument);
-	if (version < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("version must be at least 1"),
-				 errdetail("It is %d.", version),
-				 errhint("The versions of a model are in echolon.model_versions; without version, or with NULL, the active one predicts.")));
-	return version;
-}
-
 /*
  * A number as the third argument is a class to people whose classes are 0 and 1, and the version
  * to the parser: refuse what can be both.
@@ -419,7 +401,7 @@ predict_call(FunctionCallInfo fcinfo, PredictSource source, PredictInput input,
 			 PredictOutput output)
 {
 	int			label_argument = output == OUTPUT_PROBA_LABEL ? 2 : -1;
-	int			version_argument = source == FROM_BYTES ? -1 : output == OUTPUT_PROBA_LABEL ? 3 : 2;
+	int			place = source == FROM_BYTES ? -1 : output == OUTPUT_PROBA_LABEL ? 3 : 2;
 	PredictState *state;
 	const ModelFile *file;
 	int			k = 0;
@@ -433,7 +415,7 @@ predict_call(FunctionCallInfo fcinfo, PredictSource source, PredictInput input,
 		predict_by_bytes(state, fcinfo);
 	else
 	{
-		int32		version = predict_version(fcinfo, version_argument);
+		int32		version = version_argument(fcinfo, place);
 
 		predict_by_name(state, PG_GETARG_TEXT_PP(0), version);
 		if (output == OUTPUT_PROBA)
