@@ -29,9 +29,9 @@
 #include "utils/snapmgr.h"
 
 #include "data/words.h"
-#include "features/feature.h"
 #include "function.h"
 #include "model/store.h"
+#include "operate/drift.h"
 #include "operate/retrain.h"
 
 PG_FUNCTION_INFO_V1(echolon_retrain_when);
@@ -329,30 +329,12 @@ rows_now(const ModelVersion *version, Oid relid)
 static char *
 drifted(const ModelVersion *version, Oid relid, double threshold)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	Oid			types[] = {TEXTOID, REGCLASSOID, FLOAT8OID};
-	Datum		values[] = {CStringGetTextDatum(version->model), ObjectIdGetDatum(relid), Float8GetDatum(threshold)};
-	char	   *reason = NULL;
+	int			n;
+	const DriftLine *lines = drift_of_relation(version, relid, threshold, &n);
+	const DriftLine *worst = drift_worst(lines, n);
 
-	SPI_connect();
-	if (SPI_execute_with_args(psprintf("SELECT feature, psi FROM %s($1, $2, NULL, $3)"
-									   " WHERE verdict OPERATOR(pg_catalog.=) 'drift'"
-									   " ORDER BY psi DESC, feature COLLATE \"C\" LIMIT 1",
-									   feature_function("echolon_drift")),
-							  lengthof(types), types, values, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_with_args failed");
-	if (SPI_processed > 0)
-	{
-		char	   *feature = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-		bool		isnull;
-		double		psi = DatumGetFloat8(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
-		MemoryContext inner = MemoryContextSwitchTo(caller);
-
-		reason = psprintf("drift of %s is %s, above %s", feature, compare_number(psi), compare_number(threshold));
-		MemoryContextSwitchTo(inner);
-	}
-	SPI_finish();
-	return reason;
+	return worst == NULL ? NULL : psprintf("drift of %s is %s, above %s", worst->feature,
+										   compare_number(worst->psi), compare_number(threshold));
 }
 
 /* The error of a version on rows that it was not fitted to, where it is above the threshold; as a sentence, or NULL. */
