@@ -33,6 +33,12 @@ compare_number(double value)
 	return isfinite(value) ? psprintf("%.4g", value) : pstrdup("unknown");
 }
 
+bool
+compare_is_error(const char *metric)
+{
+	return strcmp(metric, "rmse") == 0 || strcmp(metric, "log_loss") == 0;
+}
+
 void
 compare_unseen(const Frame *frame, const Target *target, const ModelVersion *const *versions,
 			   const Jsonb *const *recipes, int n, Unseen *unseen)
@@ -81,6 +87,31 @@ compare_target(const Training *t, const CachedModel *model, Target *target)
 	target_resolve(t->frame, &t->values, target);
 	if (model->file.has_cut)
 		target_split(t->frame, model->file.cut, target);
+}
+
+const char *
+compare_alone(ReplayUser *replay, const ModelVersion *version, Scores *scores, size_t *rows)
+{
+	const CachedModel *model = cache_get(version, CurrentMemoryContext);
+	Jsonb	   *recipe = store_read_recipe(version);
+	const Jsonb *recipes[] = {recipe};
+	Training   *t;
+	Target		target;
+	Unseen		unseen;
+
+	memset(scores, 0, sizeof(*scores));
+	*rows = 0;
+	if (!replay_has_recipe(recipe))
+		return "it is not recorded what it was fitted to";
+	t = replay_training(replay, version, model, recipe);
+	training_read(t);
+	compare_target(t, model, &target);
+	compare_unseen(t->frame, &target, &version, recipes, 1, &unseen);
+	if (unseen.why_not != NULL)
+		return unseen.why_not;
+	*rows = unseen.n;
+	compare_score(version, model, t->frame, &target, &unseen, scores);
+	return NULL;
 }
 
 /* ---- the columns of two recipes ----------------------------------------------------- */

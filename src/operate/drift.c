@@ -224,6 +224,17 @@ counting_state(const char *name, int32 wanted, double threshold)
 	return state;
 }
 
+void
+drift_check_threshold(double threshold)
+{
+	if (!(threshold > 0) || isinf(threshold))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("parameter \"threshold\" is out of range"),
+				 errdetail("It is %s; allowed are numbers above 0.", float8out_internal(threshold))));
+}
+
+/* Count a row in the bins of its features, and of its prediction. */
 static void
 count_row(DriftState *state, HeapTupleHeader input, MemoryContext context)
 {
@@ -269,11 +280,7 @@ echolon_drift_accum(PG_FUNCTION_ARGS)
 	{
 		double		threshold = PG_ARGISNULL(4) ? DRIFT_THRESHOLD : PG_GETARG_FLOAT8(4);
 
-		if (!(threshold > 0) || isinf(threshold))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("parameter \"threshold\" is out of range"),
-					 errdetail("It is %s; allowed are numbers above 0.", float8out_internal(threshold))));
+		drift_check_threshold(threshold);
 		state = counting_state(name, version, threshold);
 		MemoryContextSwitchTo(caller);
 	}

@@ -19,6 +19,9 @@
 #define VERDICT_DRIFT		"drift"
 #define VERDICT_FEW_ROWS	"too few rows"
 
+/* Raise where it is none. */
+extern void drift_check_threshold(double threshold);
+
 /* What echolon_drift says of a feature, or of the predictions; NaN is NULL. */
 typedef struct DriftLine
 {
@@ -40,7 +43,13 @@ typedef struct DriftLine
  */
 extern DriftLine *drift_of_relation(const ModelVersion *version, Oid relid, double threshold, int *n);
 
-/* The most drifted line that means something: no part of a date, which drifts by nature; NULL: nothing has drifted. */
+/*
+ * The line that says most, parts of dates left out, which drift by nature: the most drifted one, or where nothing has drifted
+ * that of the largest psi; NULL: there is none.
+ */
 extern const DriftLine *drift_worst(const DriftLine *lines, int n);
+
+/* Is the verdict of a line drift, and does that mean something? */
+extern bool drift_found(const DriftLine *line);
 
 #endif							/* ECHOLON_DRIFT_H */

@@ -111,13 +111,25 @@ drift_of_relation(const ModelVersion *version, Oid relid, double threshold, int 
 	return lines;
 }
 
+bool
+drift_found(const DriftLine *line)
+{
+	return strcmp(line->kind, DRIFT_CALENDAR) != 0 && strcmp(line->verdict, VERDICT_DRIFT) == 0;
+}
+
 const DriftLine *
 drift_worst(const DriftLine *lines, int n)
 {
+	const DriftLine *largest = NULL;
+
 	for (int i = 0; i < n; i++)
-		if (strcmp(lines[i].kind, DRIFT_CALENDAR) != 0 && strcmp(lines[i].verdict, VERDICT_DRIFT) == 0)
+	{
+		if (drift_found(&lines[i]))
 			return &lines[i];
-	return NULL;
+		if (largest == NULL && strcmp(lines[i].kind, DRIFT_CALENDAR) != 0)
+			largest = &lines[i];
+	}
+	return largest;
 }
 
 /* (model, relation, version, threshold) -> setof echolon.feature_drift */

@@ -333,35 +333,25 @@ drifted(const ModelVersion *version, Oid relid, double threshold)
 	const DriftLine *lines = drift_of_relation(version, relid, threshold, &n);
 	const DriftLine *worst = drift_worst(lines, n);
 
-	return worst == NULL ? NULL : psprintf("drift of %s is %s, above %s", worst->feature,
-										   compare_number(worst->psi), compare_number(threshold));
+	if (worst == NULL || !drift_found(worst))
+		return NULL;
+	return psprintf("drift of %s is %s, above %s", worst->feature, compare_number(worst->psi), compare_number(threshold));
 }
 
 /* The error of a version on rows that it was not fitted to, where it is above the threshold; as a sentence, or NULL. */
 static char *
 erring(ReplayUser *replay, const ModelVersion *version, double threshold)
 {
-	const CachedModel *model = cache_get(version, CurrentMemoryContext);
-	Jsonb	   *recipe = store_read_recipe(version);
-	const ModelVersion *versions[] = {version};
-	const Jsonb *recipes[] = {recipe};
-	Training   *t = replay_training(replay, version, model, recipe);
-	const char *metric = model->file.task == TASK_REGRESSION ? "rmse" : "log_loss";
-	Target		target;
-	Unseen		unseen;
 	Scores		scores;
-	double		error;
+	size_t		rows;
 
-	training_read(t);
-	compare_target(t, model, &target);
-	compare_unseen(t->frame, &target, versions, recipes, 1, &unseen);
-	if (unseen.why_not != NULL)
+	if (compare_alone(replay, version, &scores, &rows) != NULL)
 		return NULL;
-	compare_score(version, model, t->frame, &target, &unseen, &scores);
-	error = scores_value(&scores, metric);
-	if (!(error > threshold))
-		return NULL;
-	return psprintf("%s is %s, above %s", metric, compare_number(error), compare_number(threshold));
+	for (int i = 0; i < scores.n; i++)
+		if (compare_is_error(scores.names[i]) && scores.values[i] > threshold)
+			return psprintf("%s is %s, above %s", scores.names[i], compare_number(scores.values[i]),
+							compare_number(threshold));
+	return NULL;
 }
 
 /* Why a model is to be trained again now; NULL: it is not. */
