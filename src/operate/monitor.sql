@@ -132,3 +132,81 @@ COMMENT ON FUNCTION echolon_monitor(text, regclass, integer, double precision) I
 relation NULL is the model''s own, read with the rights of the model''s owner, in a security-restricted operation; another one is read as the calling user. Of the model''s own relation the scores are measured on the rows that the version was not fitted to, of another one on all rows with a target; a relation without the target''s column has no scores. version NULL is the active one, threshold is that of psi. Needs the right train.
 Errors: no such model or version, or no right to it; a relation or column that is gone or of another type; a threshold of 0 or below; a read-only transaction or a standby.
 SELECT drift_verdict, score_verdict, reason FROM echolon_monitor(''customers_churn'');';
+
+/* ---- one line a model ---- */
+
+CREATE VIEW echolon.model_health WITH (security_barrier) AS
+SELECT h.model, l.light, l.reason, h.state, h.version, h.trained_at AS last_trained,
+	p.at AS last_monitored, p.rows AS rows_monitored, p.drifted AS drifted_features, p.worst_feature, p.worst_psi,
+	s.at AS last_scored, s.rows_measured AS rows_scored, h.metric AS score_metric, h.score AS training_score,
+	s.score AS monitored_score, h.baseline AS baseline_score, r.state AS last_run_state, r.finished_at AS last_run
+FROM (
+		SELECT m.id, m.model, v.version, v.metric, v.score, v.baseline, v.trained_at,
+			echolon.model_state(m.relation, m.relation_stamp, m.relation_owner_stamp, m.owner, m.owner_stamp, v.columns, m.target) AS state
+		FROM echolon.model_store m
+			JOIN echolon.version_store v ON v.model_id OPERATOR(pg_catalog.=) m.id AND v.active
+		WHERE echolon.has_model_role(m.owner, m.owner_stamp)
+			OR EXISTS (SELECT 1 FROM echolon.grant_store g
+				WHERE g.model_id OPERATOR(pg_catalog.=) m.id
+					AND echolon.has_model_role(g.grantee, g.grantee_stamp))
+	) h
+	LEFT JOIN LATERAL (
+		SELECT t.* FROM echolon.point_store t
+		WHERE t.model_id OPERATOR(pg_catalog.=) h.id AND t.version OPERATOR(pg_catalog.=) h.version
+		ORDER BY t.id DESC LIMIT 1
+	) p ON true
+	LEFT JOIN LATERAL (
+		SELECT t.* FROM echolon.point_store t
+		WHERE t.model_id OPERATOR(pg_catalog.=) h.id AND t.version OPERATOR(pg_catalog.=) h.version
+			AND t.score_verdict OPERATOR(pg_catalog.<>) 'too few rows'
+		ORDER BY t.id DESC LIMIT 1
+	) s ON true
+	LEFT JOIN LATERAL (
+		SELECT t.state, t.finished_at FROM echolon.run_store t
+		WHERE t.model_id OPERATOR(pg_catalog.=) h.id
+		ORDER BY t.id DESC LIMIT 1
+	) r ON true
+	CROSS JOIN LATERAL (
+		SELECT c.light, c.reason
+		FROM (VALUES
+			(1, 'red', h.state OPERATOR(pg_catalog.<>) ALL (ARRAY['ready', 'imported, no relation']),
+				pg_catalog.format('it can be neither monitored nor trained again: %s', h.state)),
+			(2, 'red', s.score_verdict OPERATOR(pg_catalog.=) 'worse than the baseline',
+				pg_catalog.format('it is worse than the naive prediction: %s', s.reason)),
+			(3, 'red', h.score OPERATOR(pg_catalog.<) h.baseline,
+				'it was worse than the naive prediction when it was trained'),
+			(4, 'yellow', s.score_verdict OPERATOR(pg_catalog.=) 'worse',
+				pg_catalog.format('it is worse than at its training: %s', s.reason)),
+			(5, 'yellow', p.drift_verdict OPERATOR(pg_catalog.=) 'drift', p.reason),
+			(6, 'yellow', r.state OPERATOR(pg_catalog.=) 'failed', 'its last retraining failed, see echolon.training_runs'),
+			(7, 'grey', p.id IS NULL, pg_catalog.format('version %s has not been monitored', h.version)),
+			(8, 'grey', p.drift_verdict OPERATOR(pg_catalog.<>) 'stable',
+				pg_catalog.format('too few rows to say: %s', p.reason)),
+			(9, 'grey', h.score IS NULL AND s.score IS NULL, 'how good it is has never been measured'),
+			(10, 'green', true, p.reason)
+		) AS c (place, light, holds, reason)
+		WHERE c.holds
+		ORDER BY c.place LIMIT 1
+	) l;
+COMMENT ON VIEW echolon.model_health IS
+'The models the current user may see, one line each, with a traffic light: what echolon_monitor found last of the active version, and what is recorded besides. A grey one is made to speak by echolon_monitor';
+COMMENT ON COLUMN echolon.model_health.model IS 'Name of the model';
+COMMENT ON COLUMN echolon.model_health.light IS 'red: its relation or a column is gone, or it is worse than the naive prediction; yellow: it has lost half of its lead over that, data have drifted, its error is above error_above, or its last retraining failed; green: none of this; grey: not known, since the active version was not monitored, or on under 30 rows, or was never measured';
+COMMENT ON COLUMN echolon.model_health.reason IS 'Why the light is what it is';
+COMMENT ON COLUMN echolon.model_health.state IS 'As in echolon.models: ready, or what is missing';
+COMMENT ON COLUMN echolon.model_health.version IS 'The active version, which all else is about';
+COMMENT ON COLUMN echolon.model_health.last_trained IS 'When it was stored';
+COMMENT ON COLUMN echolon.model_health.last_monitored IS 'When it was monitored last; NULL: never';
+COMMENT ON COLUMN echolon.model_health.rows_monitored IS 'Rows there were then';
+COMMENT ON COLUMN echolon.model_health.drifted_features IS 'Features that had drifted, the predictions among them and parts of dates aside';
+COMMENT ON COLUMN echolon.model_health.worst_feature IS 'The most drifted one, whether it has drifted or not';
+COMMENT ON COLUMN echolon.model_health.worst_psi IS 'Its psi, in nats';
+COMMENT ON COLUMN echolon.model_health.last_scored IS 'When it was last measured on 30 rows or more whose target had arrived; NULL: never';
+COMMENT ON COLUMN echolon.model_health.rows_scored IS 'Rows it was measured on then';
+COMMENT ON COLUMN echolon.model_health.score_metric IS 'Name of the metric that the scores are';
+COMMENT ON COLUMN echolon.model_health.training_score IS 'The metric when it was trained, on rows it was not fitted on';
+COMMENT ON COLUMN echolon.model_health.monitored_score IS 'The metric when it was last scored';
+COMMENT ON COLUMN echolon.model_health.baseline_score IS 'The metric of the naive prediction it must beat, when it was trained';
+COMMENT ON COLUMN echolon.model_health.last_run_state IS 'What came of the last retraining of the model: promoted, kept, not comparable, unchanged or failed; NULL: there was none';
+COMMENT ON COLUMN echolon.model_health.last_run IS 'When that ended';
+GRANT SELECT ON echolon.model_health TO PUBLIC;
