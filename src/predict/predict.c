@@ -134,6 +134,20 @@ predict_forget(PredictState *state)
 	MemoryContextReset(state->model_context);
 }
 
+double *
+predict_label_numbers(const CachedModel *model)
+{
+	const ModelFile *file = &model->file;
+	double	   *numbers;
+
+	if (file->task != TASK_CLASSIFICATION || !file->numeric_labels)
+		return NULL;
+	numbers = palloc(mul_size(sizeof(double), file->nlabels));
+	for (uint32 k = 0; k < file->nlabels; k++)
+		numbers[k] = DatumGetFloat8(DirectFunctionCall1(float8in, CStringGetDatum(model->labels[k])));
+	return numbers;
+}
+
 /* Make room for predictions of a model that lies in model_context; name NULL: by bytes. */
 static void
 predict_adopt(PredictState *state, const CachedModel *model, const char *name)
@@ -146,14 +160,7 @@ predict_adopt(PredictState *state, const CachedModel *model, const char *name)
 	state->x = palloc(mul_size(sizeof(double), Max(file->nfeatures, 1)));
 	state->codes = palloc(mul_size(sizeof(uint32_t), Max(file->nfeatures, 1)));
 	state->out = palloc(mul_size(sizeof(double), learn_noutputs(&file->learn)));
-	state->label_numbers = NULL;
-	if (file->task == TASK_CLASSIFICATION && file->numeric_labels)
-	{
-		state->label_numbers = palloc(mul_size(sizeof(double), file->nlabels));
-		for (uint32 k = 0; k < file->nlabels; k++)
-			state->label_numbers[k] =
-				DatumGetFloat8(DirectFunctionCall1(float8in, CStringGetDatum(model->labels[k])));
-	}
+	state->label_numbers = predict_label_numbers(model);
 	MemoryContextSwitchTo(caller);
 	state->model = model;		/* last: an error above leaves no half state */
 }
@@ -363,25 +370,24 @@ predict_encode_json(PredictState *state, Jsonb *document)
 
 /* ---- output ---------------------------------------------------------------------- */
 
-/* {label: probability} with every digit of the float8s. */
-static Jsonb *
-predict_jsonb(const PredictState *state)
+Jsonb *
+predict_probabilities(const CachedModel *model, const double *out)
 {
 	JsonbParseState *parse = NULL;
 	JsonbValue *object;
 
 	pushJsonbValue(&parse, WJB_BEGIN_OBJECT, NULL);
-	for (uint32 k = 0; k < state->model->file.nlabels; k++)
+	for (uint32 k = 0; k < model->file.nlabels; k++)
 	{
 		char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
 		JsonbValue	value;
 
 		value.type = jbvString;
-		value.val.string.val = unconstify(char *, state->model->labels[k]);
-		value.val.string.len = strlen(state->model->labels[k]);
+		value.val.string.val = unconstify(char *, model->labels[k]);
+		value.val.string.len = strlen(model->labels[k]);
 		pushJsonbValue(&parse, WJB_KEY, &value);
 
-		double_to_shortest_decimal_buf(state->out[k], digits);
+		double_to_shortest_decimal_buf(out[k], digits);
 		value.type = jbvNumeric;
 		value.val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(digits),
 																ObjectIdGetDatum(InvalidOid),
@@ -435,7 +441,7 @@ predict_call(FunctionCallInfo fcinfo, PredictSource source, PredictInput input,
 	if (file->task == TASK_REGRESSION)
 		PG_RETURN_FLOAT8(state->out[0]);
 	if (output == OUTPUT_PROBA)
-		PG_RETURN_JSONB_P(predict_jsonb(state));
+		PG_RETURN_JSONB_P(predict_probabilities(state->model, state->out));
 	if (output == OUTPUT_PROBA_LABEL)
 		PG_RETURN_FLOAT8(state->out[k]);
 	k = metrics_predicted_class(state->out, file->nlabels, file->positive, file->threshold);
