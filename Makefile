@@ -31,7 +31,7 @@ SQL_PARTS = src/prologue.sql src/model/model.sql src/model/versions.sql src/mode
 	src/predict/predict.sql src/predict/evaluate.sql \
 	src/features/window.sql src/features/rows.sql src/features/aggregates.sql \
 	src/features/store.sql src/features/encoders.sql src/features/sets.sql src/features/direct.sql \
-	src/operate/report.sql src/operate/fine_tune.sql src/operate/update.sql src/operate/compare.sql src/operate/retrain.sql src/operate/schedule.sql src/operate/drift.sql \
+	src/operate/report.sql src/operate/fine_tune.sql src/operate/update.sql src/operate/compare.sql src/operate/retrain.sql src/operate/schedule.sql src/operate/drift.sql src/operate/monitor.sql src/operate/predictions.sql \
 	src/operate/validate.sql src/operate/preprocess.sql \
 	src/epilogue.sql
 DATA_built = echolon--$(EXTVERSION).sql

@@ -1,6 +1,6 @@
 /*
  * lookup.c
- *		When what was found by a name must be looked up again.
+ *		Which version is meant, and when what was found by a name must be looked up again.
  */
 #include "postgres.h"
 
@@ -8,7 +8,7 @@
 #include "miscadmin.h"
 #include "utils/snapmgr.h"
 
-#include "compat.h"
+#include "function.h"
 #include "model/lookup.h"
 
 void
@@ -28,4 +28,21 @@ lookup_stamp(LookupStamp *stamp)
 		stamp->curcid = snapshot->curcid;
 		stamp->completed = snapshot->snapXactCompletionCount;
 	}
+}
+
+int32
+version_argument(FunctionCallInfo fcinfo, int argument)
+{
+	int32		version;
+
+	if (PG_ARGISNULL(argument))
+		return 0;
+	version = PG_GETARG_INT32(argument);
+	if (version < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("version must be at least 1"),
+				 errdetail("It is %d.", version),
+				 errhint("The versions of a model are in echolon.model_versions; without version, or with NULL, the active one is meant.")));
+	return version;
 }

@@ -1,6 +1,6 @@
 /*
  * lookup.h
- *		When what was found by a name must be looked up again.
+ *		Which version is meant, and when what was found by a name must be looked up again.
  *
  * fn_extra lives for one EXECUTE, but in PL/pgSQL's expressions for a whole transaction: a
  * promotion, a refresh or a grant may lie between two calls of one call site.  So a
@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "access/transam.h"
+#include "fmgr.h"
 
 /* All that decides what a lookup by name finds. */
 typedef struct LookupStamp
@@ -43,5 +44,8 @@ lookup_keep(LookupStamp *to, const LookupStamp *from)
 {
 	memcpy(to, from, sizeof(LookupStamp));
 }
+
+/* The version that an argument asks for; NULL, the active one, is 0.  Raises below 1. */
+extern int32 version_argument(FunctionCallInfo fcinfo, int argument);
 
 #endif							/* ECHOLON_LOOKUP_H */

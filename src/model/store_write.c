@@ -467,6 +467,13 @@ delete_model(const char *model, int64 id, int versions)
 							 " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value);
 	(void) store_execute_any("DELETE FROM echolon.retrain_store"
 							 " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value);
+	(void) store_execute_any("DELETE FROM echolon.monitor_store WHERE point_id OPERATOR(pg_catalog.=)"
+							 " ANY (ARRAY(SELECT id FROM echolon.point_store"
+							 " WHERE model_id OPERATOR(pg_catalog.=) $1))", 1, &value);
+	(void) store_execute_any("DELETE FROM echolon.prediction_store"
+							 " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value);
+	(void) store_execute_any("DELETE FROM echolon.point_store"
+							 " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value);
 	(void) store_execute_any("DELETE FROM echolon.alias_store"
 							 " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value);
 	/* the job may be another role's: it is left to whoever may end it */

@@ -19,6 +19,7 @@
 
 #include "data/words.h"
 #include "function.h"
+#include "model/lookup.h"
 #include "operate/compare.h"
 #include "predict/actual.h"
 
@@ -30,6 +31,12 @@ char *
 compare_number(double value)
 {
 	return isfinite(value) ? psprintf("%.4g", value) : pstrdup("unknown");
+}
+
+bool
+compare_is_error(const char *metric)
+{
+	return strcmp(metric, "rmse") == 0 || strcmp(metric, "log_loss") == 0;
 }
 
 void
@@ -82,6 +89,31 @@ compare_target(const Training *t, const CachedModel *model, Target *target)
 		target_split(t->frame, model->file.cut, target);
 }
 
+const char *
+compare_alone(ReplayUser *replay, const ModelVersion *version, Scores *scores, size_t *rows)
+{
+	const CachedModel *model = cache_get(version, CurrentMemoryContext);
+	Jsonb	   *recipe = store_read_recipe(version);
+	const Jsonb *recipes[] = {recipe};
+	Training   *t;
+	Target		target;
+	Unseen		unseen;
+
+	memset(scores, 0, sizeof(*scores));
+	*rows = 0;
+	if (!replay_has_recipe(recipe))
+		return "it is not recorded what it was fitted to";
+	t = replay_training(replay, version, model, recipe);
+	training_read(t);
+	compare_target(t, model, &target);
+	compare_unseen(t->frame, &target, &version, recipes, 1, &unseen);
+	if (unseen.why_not != NULL)
+		return unseen.why_not;
+	*rows = unseen.n;
+	compare_score(version, model, t->frame, &target, &unseen, scores);
+	return NULL;
+}
+
 /* ---- the columns of two recipes ----------------------------------------------------- */
 
 static bool
@@ -131,11 +163,6 @@ typedef struct Compared
 static void
 compared_open(const char *name, int32 number, Compared *c)
 {
-	if (number <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("version must be at least 1"),
-				 errdetail("It is %d.", number)));
 	c->version = store_lookup(name, number, MODEL_PREDICT);
 	c->model = cache_get(c->version, CurrentMemoryContext);
 	c->recipe = store_read_recipe(c->version);
@@ -236,8 +263,8 @@ echolon_compare(PG_FUNCTION_ARGS)
 		elog(ERROR, "function returns no row type");
 	desc = BlessTupleDesc(desc);
 	MemoryContextSwitchTo(context);
-	compared_open(name, PG_GETARG_INT32(1), a);
-	compared_open(name, PG_GETARG_INT32(2), b);
+	compared_open(name, version_argument(fcinfo, 1), a);
+	compared_open(name, version_argument(fcinfo, 2), b);
 	user = replay_begin(a->version->model);
 	if (a->version->version >= b->version->version)
 		why = compare(&user, a, b, &unseen, &metric);

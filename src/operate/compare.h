@@ -30,8 +30,17 @@ extern void compare_unseen(const Frame *frame, const Target *target, const Model
 extern void compare_score(const ModelVersion *version, const CachedModel *model, const Frame *frame,
 						  const Target *target, const Unseen *unseen, Scores *scores);
 
+/*
+ * Scores of a version on those rows of the relation being replayed that it was not fitted to; why there are none, a whole
+ * clause, or NULL.
+ */
+extern const char *compare_alone(ReplayUser *replay, const ModelVersion *version, Scores *scores, size_t *rows);
+
 /* The target of a frame that was read for a version of a model, as that one has it. */
 extern void compare_target(const Training *t, const CachedModel *model, Target *target);
+
+/* Is this the metric that echolon_retrain_when's error_above is about: rmse, or log_loss of classes? */
+extern bool compare_is_error(const char *metric);
 
 /* A score as text for a sentence. */
 extern char *compare_number(double value);

@@ -1,6 +1,6 @@
 /*
  * drift.c
- *		echolon_drift: has the data moved away from what a model was trained on?
+ *		echolon_drift_counts: have rows moved away from what a model was trained on?
  *
  * A model holds how its training rows were distributed over bins (LearnStats).  Rows of today are
  * encoded as for a prediction, and counted in the same bins; both counts are compared.  The
@@ -13,7 +13,6 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "funcapi.h"
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
@@ -26,17 +25,16 @@
 #include "utils/typcache.h"
 
 #include "data/aggregate.h"
-#include "data/frame.h"
 #include "data/row.h"
-#include "features/feature.h"
 #include "function.h"
 #include "learn/mathfn.h"
 #include "learn/metrics.h"
+#include "model/lookup.h"
 #include "model/model.h"
+#include "operate/drift.h"
 #include "predict/encoder.h"
 #include "train/train.h"
 
-#define DEFAULT_THRESHOLD	0.2
 #define COMPARED_BINS	10		/* bins that psi is computed over, EXTRA_BINS or unseen not counted */
 #define FEWEST_ROWS		30		/* below it nothing is said */
 #define SMOOTHING		0.5		/* rows added to each bin, so that an empty one has a logarithm */
@@ -46,7 +44,6 @@ PG_FUNCTION_INFO_V1(echolon_drift_combine);
 PG_FUNCTION_INFO_V1(echolon_drift_serialize);
 PG_FUNCTION_INFO_V1(echolon_drift_deserialize);
 PG_FUNCTION_INFO_V1(echolon_drift_final);
-PG_FUNCTION_INFO_V1(echolon_drift);
 
 /*
  * What rows are counted in, made from the model alone, so that every worker makes the same.  Feature f has
@@ -227,6 +224,17 @@ counting_state(const char *name, int32 wanted, double threshold)
 	return state;
 }
 
+void
+drift_check_threshold(double threshold)
+{
+	if (!(threshold > 0) || isinf(threshold))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("parameter \"threshold\" is out of range"),
+				 errdetail("It is %s; allowed are numbers above 0.", float8out_internal(threshold))));
+}
+
+/* Count a row in the bins of its features, and of its prediction. */
 static void
 count_row(DriftState *state, HeapTupleHeader input, MemoryContext context)
 {
@@ -261,7 +269,7 @@ echolon_drift_accum(PG_FUNCTION_ARGS)
 	DriftState *state = state_argument(fcinfo, 0);
 	MemoryContext context = state_context(fcinfo);
 	MemoryContext caller;
-	int32		version = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT32(3);
+	int32		version = version_argument(fcinfo, 3);
 	char	   *name;
 
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
@@ -270,13 +278,9 @@ echolon_drift_accum(PG_FUNCTION_ARGS)
 	caller = MemoryContextSwitchTo(context);
 	if (state == NULL)
 	{
-		double		threshold = PG_ARGISNULL(4) ? DEFAULT_THRESHOLD : PG_GETARG_FLOAT8(4);
+		double		threshold = PG_ARGISNULL(4) ? DRIFT_THRESHOLD : PG_GETARG_FLOAT8(4);
 
-		if (!(threshold > 0) || isinf(threshold))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("parameter \"threshold\" is out of range"),
-					 errdetail("It is %s; allowed are numbers above 0.", float8out_internal(threshold))));
+		drift_check_threshold(threshold);
 		state = counting_state(name, version, threshold);
 		MemoryContextSwitchTo(caller);
 	}
@@ -559,13 +563,14 @@ drift_of_feature(const DriftState *state, const DriftBins *bins, uint32 f, Drift
 	const uint64 *now = &state->counts[bins->first[f]];
 	const uint64 *extra = &now[stats->nbins];
 	bool		category = file->learn.features[f].kind == LEARN_CATEGORY;
+	uint32		part = file->features[f].part;
 	uint64		unseen = category ? state->unseen[file->features[f].column] : 0;
 	uint64		trained = stats->count + stats->missing;
 	Compared	compared = {0};
 
 	memset(drift, 0, sizeof(*drift));
 	drift->feature = pg_any_to_server(file->features[f].name, strlen(file->features[f].name), PG_UTF8);
-	drift->kind = category ? "category" : "number";
+	drift->kind = category ? "category" : part >= PART_YEAR && part <= PART_LAST ? DRIFT_CALENDAR : "number";
 	drift->rows = state->rows;
 	if (category)
 	{
@@ -596,7 +601,7 @@ drift_of_predictions(const DriftState *state, const DriftBins *bins, Drift *drif
 
 	memset(drift, 0, sizeof(*drift));
 	drift->feature = "(prediction)";
-	drift->kind = "prediction";
+	drift->kind = DRIFT_PREDICTION;
 	drift->rows = state->rows;
 	if (regression)
 		join_neighbours(bins->held_out, now, bins->npredicted, &compared);
@@ -624,8 +629,8 @@ drift_datum(const Drift *drift, double threshold, TupleDesc desc)
 		nulls[3 + i] = isnan(numbers[i]);
 		values[3 + i] = Float8GetDatum(numbers[i]);
 	}
-	values[10] = CStringGetTextDatum(drift->rows < FEWEST_ROWS ? "too few rows" :
-									 drift->psi - drift->chance > threshold ? "drift" : "stable");
+	values[10] = CStringGetTextDatum(drift->rows < FEWEST_ROWS ? VERDICT_FEW_ROWS :
+									 drift->psi - drift->chance > threshold ? VERDICT_DRIFT : VERDICT_STABLE);
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }
 
@@ -667,63 +672,4 @@ echolon_drift_final(PG_FUNCTION_ARGS)
 	ReleaseTupleDesc(desc);
 	PG_RETURN_ARRAYTYPE_P(construct_array(elements, n, get_element_type(get_fn_expr_rettype(fcinfo->flinfo)),
 										  -1, false, TYPALIGN_DOUBLE));
-}
-
-/* ---- a relation ------------------------------------------------------------------------------- */
-
-/* "SELECT columns FROM relation", with what the model needs. */
-static char *
-needed_columns(const CachedModel *model, Oid relid)
-{
-	StringInfoData query;
-
-	initStringInfo(&query);
-	appendStringInfoString(&query, "SELECT ");
-	for (uint32 c = 0; c < model->file.ncolumns; c++)
-	{
-		relation_column(relid, model->column_names[c]);
-		appendStringInfo(&query, "%s%s", c == 0 ? "" : ", ", quote_identifier(model->column_names[c]));
-	}
-	appendStringInfo(&query, " FROM %s", relation_name(relid));
-	return query.data;
-}
-
-/* (model, relation, version, threshold) -> setof echolon.feature_drift */
-Datum
-echolon_drift(PG_FUNCTION_ARGS)
-{
-	static const char *const needed[] = {"model", "relation"};
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Oid			types[] = {TEXTOID, INT4OID, FLOAT8OID};
-	Datum		values[3];
-	char		nulls[] = "   ";
-	ModelVersion *version;
-	const CachedModel *model;
-	char	   *query;
-
-	for (int i = 0; i < lengthof(needed); i++)
-		if (PG_ARGISNULL(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("parameter \"%s\" must not be null", needed[i])));
-	version = store_lookup(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_ARGISNULL(2) ? 0 : PG_GETARG_INT32(2),
-						   MODEL_PREDICT);
-	model = cache_get(version, CurrentMemoryContext);
-	values[0] = PG_GETARG_DATUM(0);
-	values[1] = Int32GetDatum(version->version);
-	values[2] = Float8GetDatum(PG_ARGISNULL(3) ? DEFAULT_THRESHOLD : PG_GETARG_FLOAT8(3));
-	relation_lock(PG_GETARG_OID(1));
-	query = psprintf("SELECT d.* FROM (SELECT %s($1, t, $2, $3) AS drift FROM (%s) AS t) AS s, pg_catalog.unnest(s.drift) AS d "
-					 "ORDER BY d.psi DESC, d.feature COLLATE \"C\"",
-					 feature_function("echolon_drift_counts"), needed_columns(model, PG_GETARG_OID(1)));
-	InitMaterializedSRF(fcinfo, 0);
-	SPI_connect();
-	if (SPI_execute_with_args(query, lengthof(values), types, values, nulls, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(SPI_result));
-	for (uint64 i = 0; i < SPI_processed; i++)
-		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
-	if (SPI_processed == 0)
-		ereport(NOTICE, (errmsg("%s has no rows", relation_name(PG_GETARG_OID(1)))));
-	SPI_finish();
-	return (Datum) 0;
 }

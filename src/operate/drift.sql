@@ -14,7 +14,7 @@ CREATE TYPE echolon.feature_drift AS (
 	verdict text
 );
 COMMENT ON TYPE echolon.feature_drift IS
-'What echolon_drift says of one feature. kind: number, category, or prediction. psi: population stability index over at most ten bins of about equal training mass (of a category its largest levels and the rest), numbers below and above all of them, missing values and categories never seen; its unit is nats, 0 is no change. jensen_shannon: divergence over the same bins in bits, 0 to 1. ks: largest distance of the cumulative shares of numbers, over at most 64 bins. missing_rate, training_missing_rate, unseen_rate: shares of the rows. verdict: stable, drift, or too few rows (under 30)';
+'What echolon_drift says of one feature. kind: number, category, calendar (a part of a date, which drifts by nature: neither echolon_retrain_when nor echolon.model_health takes it for a reason), or prediction. psi: population stability index over at most ten bins of about equal training mass (of a category its largest levels and the rest), numbers below and above all of them, missing values and categories never seen; its unit is nats, 0 is no change. jensen_shannon: divergence over the same bins in bits, 0 to 1. ks: largest distance of the cumulative shares of numbers, over at most 64 bins. missing_rate, training_missing_rate, unseen_rate: shares of the rows. verdict: stable, drift, or too few rows (under 30)';
 
 CREATE FUNCTION echolon.drift_accum(state internal, model text, input record, version integer, threshold double precision) RETURNS internal
 	LANGUAGE C STABLE PARALLEL SAFE
@@ -56,7 +56,7 @@ LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 20
 AS 'MODULE_PATHNAME', 'echolon_drift';
 COMMENT ON FUNCTION echolon_drift(text, regclass, integer, double precision) IS
 'Has the data of a relation moved away from what a model was trained on? One row a feature, the most drifted first, and one of the predictions (compared with those of the rows that were held out; left out where none were), from statistics that are stored in the model, in one pass over the relation, which may be a parallel one.
-psi: sum of (now - then) * ln(now / then) over bins, see echolon.feature_drift; up to 0.1 is usually called stable, above 0.25 a change. verdict is drift where psi is above threshold by more than the (bins - 1) * (1 / n + 1 / n0) that chance gives on n rows after n0 training rows. Calendar parts of a date drift by nature. The relation needs the columns of the model, and is read as the calling user; the right needed is predict.
-Errors: as for echolon_evaluate; a threshold of 0 or below.
+psi: sum of (now - then) * ln(now / then) over bins, see echolon.feature_drift; up to 0.1 is usually called stable, above 0.25 a change. verdict is drift where psi is above threshold by more than the (bins - 1) * (1 / n + 1 / n0) that chance gives on n rows after n0 training rows. The relation needs the columns of the model, and is read as the calling user; the right needed is predict.
+Errors: as for echolon_evaluate; a version below 1; a threshold of 0 or below.
 SELECT feature, psi, verdict FROM echolon_drift(''customers_churn'', ''customers'');
 Sources: Siddiqi, Credit Risk Scorecards (2006), for psi; Lin, IEEE Trans. Information Theory 37 (1991)';

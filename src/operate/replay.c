@@ -217,14 +217,31 @@ replay_values(const ModelVersion *version, const CachedModel *model, const Jsonb
 	return known;
 }
 
-List *
-replay_columns(const ModelVersion *version, const Jsonb *recipe, Oid relid)
+/* The columns of a recipe; NULL: it has none. */
+static JsonbContainer *
+recipe_columns(const Jsonb *recipe)
 {
 	JsonbValue *array = recipe && JB_ROOT_IS_OBJECT(recipe) ? json_object_value(&recipe->root, "columns") : NULL;
-	List	   *columns = NIL;
 
 	if (!array || array->type != jbvBinary || !JsonContainerIsArray(array->val.binary.data) ||
 		JsonContainerSize(array->val.binary.data) == 0)
+		return NULL;
+	return array->val.binary.data;
+}
+
+bool
+replay_has_recipe(const Jsonb *recipe)
+{
+	return recipe_columns(recipe) != NULL;
+}
+
+List *
+replay_columns(const ModelVersion *version, const Jsonb *recipe, Oid relid)
+{
+	JsonbContainer *array = recipe_columns(recipe);
+	List	   *columns = NIL;
+
+	if (array == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("version %d of model \"%s\" has no recipe", version->version, version->model),
@@ -233,9 +250,9 @@ replay_columns(const ModelVersion *version, const Jsonb *recipe, Oid relid)
 						 strcmp(version->algorithm, "random_forest") == 0 ? "rf" : "gb",
 						 quote_literal_cstr(version->relation), quote_literal_cstr(version->target),
 						 quote_literal_cstr(version->model))));
-	for (uint32 i = 0; i < JsonContainerSize(array->val.binary.data); i++)
+	for (uint32 i = 0; i < JsonContainerSize(array); i++)
 	{
-		JsonbValue *name = getIthJsonbValueFromContainer(array->val.binary.data, i);
+		JsonbValue *name = getIthJsonbValueFromContainer(array, i);
 		char	   *column;
 
 		if (name->type != jbvString)

@@ -54,6 +54,9 @@ extern Oid	replay_relation(ReplayUser *replay, const ModelVersion *version);
 extern bool replay_values(const ModelVersion *version, const CachedModel *model, const Jsonb *recipe, Oid relid,
 						  ParamValues *values);
 
+/* Is it known what a version was trained with?  Of bare bytes that were imported it is not. */
+extern bool replay_has_recipe(const Jsonb *recipe);
+
 /* The columns that a recipe was trained on, of char *; raises where the version has no recipe, or the relation lacks one. */
 extern List *replay_columns(const ModelVersion *version, const Jsonb *recipe, Oid relid);
 

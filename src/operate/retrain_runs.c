@@ -29,9 +29,9 @@
 #include "utils/snapmgr.h"
 
 #include "data/words.h"
-#include "features/feature.h"
 #include "function.h"
 #include "model/store.h"
+#include "operate/drift.h"
 #include "operate/retrain.h"
 
 PG_FUNCTION_INFO_V1(echolon_retrain_when);
@@ -329,57 +329,29 @@ rows_now(const ModelVersion *version, Oid relid)
 static char *
 drifted(const ModelVersion *version, Oid relid, double threshold)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	Oid			types[] = {TEXTOID, REGCLASSOID, FLOAT8OID};
-	Datum		values[] = {CStringGetTextDatum(version->model), ObjectIdGetDatum(relid), Float8GetDatum(threshold)};
-	char	   *reason = NULL;
+	int			n;
+	const DriftLine *lines = drift_of_relation(version, relid, threshold, &n);
+	const DriftLine *worst = drift_worst(lines, n);
 
-	SPI_connect();
-	if (SPI_execute_with_args(psprintf("SELECT feature, psi FROM %s($1, $2, NULL, $3)"
-									   " WHERE verdict OPERATOR(pg_catalog.=) 'drift'"
-									   " ORDER BY psi DESC, feature COLLATE \"C\" LIMIT 1",
-									   feature_function("echolon_drift")),
-							  lengthof(types), types, values, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_with_args failed");
-	if (SPI_processed > 0)
-	{
-		char	   *feature = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-		bool		isnull;
-		double		psi = DatumGetFloat8(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
-		MemoryContext inner = MemoryContextSwitchTo(caller);
-
-		reason = psprintf("drift of %s is %s, above %s", feature, compare_number(psi), compare_number(threshold));
-		MemoryContextSwitchTo(inner);
-	}
-	SPI_finish();
-	return reason;
+	if (worst == NULL || !drift_found(worst))
+		return NULL;
+	return psprintf("drift of %s is %s, above %s", worst->feature, compare_number(worst->psi), compare_number(threshold));
 }
 
 /* The error of a version on rows that it was not fitted to, where it is above the threshold; as a sentence, or NULL. */
 static char *
 erring(ReplayUser *replay, const ModelVersion *version, double threshold)
 {
-	const CachedModel *model = cache_get(version, CurrentMemoryContext);
-	Jsonb	   *recipe = store_read_recipe(version);
-	const ModelVersion *versions[] = {version};
-	const Jsonb *recipes[] = {recipe};
-	Training   *t = replay_training(replay, version, model, recipe);
-	const char *metric = model->file.task == TASK_REGRESSION ? "rmse" : "log_loss";
-	Target		target;
-	Unseen		unseen;
 	Scores		scores;
-	double		error;
+	size_t		rows;
 
-	training_read(t);
-	compare_target(t, model, &target);
-	compare_unseen(t->frame, &target, versions, recipes, 1, &unseen);
-	if (unseen.why_not != NULL)
+	if (compare_alone(replay, version, &scores, &rows) != NULL)
 		return NULL;
-	compare_score(version, model, t->frame, &target, &unseen, &scores);
-	error = scores_value(&scores, metric);
-	if (!(error > threshold))
-		return NULL;
-	return psprintf("%s is %s, above %s", metric, compare_number(error), compare_number(threshold));
+	for (int i = 0; i < scores.n; i++)
+		if (compare_is_error(scores.names[i]) && scores.values[i] > threshold)
+			return psprintf("%s is %s, above %s", scores.names[i], compare_number(scores.values[i]),
+							compare_number(threshold));
+	return NULL;
 }
 
 /* Why a model is to be trained again now; NULL: it is not. */

@@ -67,4 +67,10 @@ extern void encoder_common(Encoder *encoder, double *x);
  */
 extern int	encoder_label(const CachedModel *model, const char *label, int length);
 
+/* What a classifier's labels are as numbers; NULL where they are none, or of a regression (predict.c). */
+extern double *predict_label_numbers(const CachedModel *model);
+
+/* A classifier's outputs as {label: probability}, with every digit of the float8s (predict.c). */
+extern Jsonb *predict_probabilities(const CachedModel *model, const double *out);
+
 #endif							/* ECHOLON_ENCODER_H */

@@ -23,6 +23,7 @@
 #include "data/column.h"
 #include "function.h"
 #include "learn/metrics.h"
+#include "model/lookup.h"
 #include "predict/evaluation.h"
 
 #define LABELS_LISTED 20		/* in a hint */
@@ -36,25 +37,13 @@ PG_FUNCTION_INFO_V1(echolon_feature_importance);
 /* ---- shared with curves.c ---------------------------------------------------------- */
 
 void
-evaluation_begin(FunctionCallInfo fcinfo, int version_argument, Evaluation *evaluation)
+evaluation_begin(FunctionCallInfo fcinfo, int argument, Evaluation *evaluation)
 {
-	int32		version = 0;
-
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("parameter \"model\" must not be null")));
-	if (!PG_ARGISNULL(version_argument))
-	{
-		version = PG_GETARG_INT32(version_argument);
-		if (version < 1)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("version must be at least 1"),
-					 errdetail("It is %d.", version),
-					 errhint("The versions of a model are in echolon.model_versions; without version, or with NULL, the active one is evaluated.")));
-	}
-	evaluation_open(text_to_cstring(PG_GETARG_TEXT_PP(0)), version, evaluation);
+	evaluation_open(text_to_cstring(PG_GETARG_TEXT_PP(0)), version_argument(fcinfo, argument), evaluation);
 	InitMaterializedSRF(fcinfo, 0);
 	evaluation->result = (ReturnSetInfo *) fcinfo->resultinfo;
 }

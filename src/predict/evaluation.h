@@ -22,10 +22,10 @@ typedef struct Evaluation
 } Evaluation;
 
 /*
- * Argument 0 is the model's name, argument version_argument its version (NULL:
+ * Argument 0 is the model's name, another argument its version (NULL:
  * the active one).  Checks the right to it and prepares a materialized result.
  */
-extern void evaluation_begin(FunctionCallInfo fcinfo, int version_argument, Evaluation *evaluation);
+extern void evaluation_begin(FunctionCallInfo fcinfo, int argument, Evaluation *evaluation);
 
 /* The same for C: no result, the active version where version is 0. */
 extern void evaluation_open(const char *model, int32 version, Evaluation *evaluation);
@@ -47,6 +47,22 @@ extern uint32 evaluation_label(FunctionCallInfo fcinfo, int argument, const Eval
 
 /* One number of a version's metrics, such as ("score", "r2"); NaN where there is none. metrics may be NULL. */
 extern double evaluation_metric(const Jsonb *metrics, const char *part, const char *metric);
+
+/* A version measured on the rows of a relation that have a target, and why others were left out. */
+typedef struct Measured
+{
+	bool		classification;
+	int			n;				/* metrics */
+	const char *names[8];
+	double		values[8];		/* NaN: none, of no rows or of one class */
+	uint64		rows;			/* measured */
+	uint64		without_target; /* NULL, NaN, for a regression infinities */
+	uint64		unknown_class;	/* a class the model does not have */
+	uint64		unseen;			/* categories never seen at training */
+} Measured;
+
+/* Reads the relation as the current user, who needs no right to the model for it. */
+extern void evaluation_measure(const ModelVersion *version, Oid relid, Measured *measured);
 
 /* The sample's rows by actual and predicted class: [actual * nlabels + predicted]. */
 extern double *evaluation_confusion(const Evaluation *evaluation);

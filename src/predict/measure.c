@@ -1,6 +1,6 @@
 /*
  * measure.c
- *		echolon_evaluate: a model's metrics on the rows of any relation.
+ *		echolon_evaluate: a model's metrics on the rows of any relation; for monitoring in C as well.
  *
  * The relation is read once as the calling user, with the model's columns and
  * its target alone. Each row is encoded and predicted as it arrives; what is kept of it is the
@@ -29,7 +29,8 @@ PG_FUNCTION_INFO_V1(echolon_evaluate);
 
 typedef struct Measure
 {
-	const Evaluation *evaluation;
+	const CachedModel *model;
+	const char *name;			/* the model's */
 	const ModelFile *file;
 	MemoryContext context;		/* outlives the scan */
 	Encoder    *encoder;		/* made at the first row */
@@ -53,13 +54,11 @@ typedef struct Measure
 static void
 measure_begin(Measure *measure, TupleDesc desc)
 {
-	const CachedModel *model = measure->evaluation->model;
 	MemoryContext caller = MemoryContextSwitchTo(measure->context);
 
-	actual_begin(&measure->actual_reader, model, measure->evaluation->version->model,
+	actual_begin(&measure->actual_reader, measure->model, measure->name,
 				 TupleDescAttr(desc, measure->target)->atttypid);
-	measure->encoder = encoder_create_named(model, measure->evaluation->version->model, desc,
-											measure->context);
+	measure->encoder = encoder_create_named(measure->model, measure->name, desc, measure->context);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -127,7 +126,7 @@ measure_row(void *arg, TupleDesc desc, Datum *values, bool *nulls)
 static void
 measure_read(Measure *measure, Oid relid)
 {
-	const CachedModel *model = measure->evaluation->model;
+	const CachedModel *model = measure->model;
 	List	   *columns = NIL;
 
 	for (uint32 c = 0; c < measure->file->ncolumns; c++)
@@ -139,6 +138,76 @@ measure_read(Measure *measure, Oid relid)
 	measure->target = list_length(columns);
 	columns = lappend(columns, pstrdup(model->target));
 	relation_scan(relid, columns, measure_row, measure);
+}
+
+/* ---- metrics --------------------------------------------------------------------------- */
+
+static void
+measured_add(Measured *measured, const char *metric, double value)
+{
+	Assert(measured->n < lengthof(measured->names));
+	measured->names[measured->n] = metric;
+	measured->values[measured->n++] = value;
+}
+
+/* The metrics of a regression, in the order of the interface. */
+static void
+measure_regression(const Measure *measure, Measured *measured)
+{
+	RegressionMetrics m;
+
+	metrics_regression(backend_env(), measure->actual, measure->predicted, NULL, measure->n, &m);
+	measured_add(measured, "mse", m.mse);
+	measured_add(measured, "rmse", m.rmse);
+	measured_add(measured, "mae", m.mae);
+	measured_add(measured, "median_absolute_error", m.median_absolute_error);
+	measured_add(measured, "mape", m.mape);
+	measured_add(measured, "r2", m.r2);
+}
+
+/* The metrics of a classifier, in the order of the interface. */
+static void
+measure_classification(const Measure *measure, Measured *measured)
+{
+	ClassMetrics m;
+
+	metrics_classification(backend_env(), measure->actual, measure->predicted, NULL, measure->n,
+						   measure->file->nlabels, measure->file->positive, measure->file->threshold, &m);
+	measured_add(measured, "accuracy", m.accuracy);
+	measured_add(measured, "balanced_accuracy", m.balanced_accuracy);
+	measured_add(measured, "log_loss", m.log_loss);
+	measured_add(measured, "roc_auc", m.roc_auc);
+	measured_add(measured, "average_precision", m.average_precision);
+	measured_add(measured, "f1", m.f1);
+	measured_add(measured, "mcc", m.mcc);
+	measured_add(measured, "brier", m.brier);
+}
+
+void
+evaluation_measure(const ModelVersion *version, Oid relid, Measured *measured)
+{
+	Measure		measure = {0};
+
+	memset(measured, 0, sizeof(*measured));
+	measure.context = AllocSetContextCreate(CurrentMemoryContext, "echolon evaluate", ALLOCSET_DEFAULT_SIZES);
+	measure.model = cache_get(version, measure.context);
+	measure.name = version->model;
+	measure.file = &measure.model->file;
+	measure.noutputs = learn_noutputs(&measure.file->learn);
+	measure.x = palloc(mul_size(Max(measure.file->nfeatures, 1), sizeof(double)));
+	measure.codes = palloc(mul_size(Max(measure.file->nfeatures, 1), sizeof(uint32_t)));
+
+	measure_read(&measure, relid);
+	measured->classification = measure.file->task == TASK_CLASSIFICATION;
+	if (measured->classification)
+		measure_classification(&measure, measured);
+	else
+		measure_regression(&measure, measured);
+	measured->rows = measure.n;
+	measured->without_target = measure.without_target;
+	measured->unknown_class = measure.unknown_class;
+	measured->unseen = measure.unseen;
+	MemoryContextDelete(measure.context);
 }
 
 /* ---- the function ---------------------------------------------------------------------- */
@@ -155,69 +224,25 @@ measure_put(Evaluation *evaluation, const char *metric, double value)
 	evaluation_put(evaluation, values, nulls);
 }
 
-/* The metrics of a regression, in the order of the interface. */
-static void
-measure_regression(Evaluation *evaluation, const Measure *measure)
-{
-	RegressionMetrics m;
-
-	metrics_regression(backend_env(), measure->actual, measure->predicted, NULL, measure->n, &m);
-	measure_put(evaluation, "mse", m.mse);
-	measure_put(evaluation, "rmse", m.rmse);
-	measure_put(evaluation, "mae", m.mae);
-	measure_put(evaluation, "median_absolute_error", m.median_absolute_error);
-	measure_put(evaluation, "mape", m.mape);
-	measure_put(evaluation, "r2", m.r2);
-}
-
-/* The metrics of a classifier, in the order of the interface. */
-static void
-measure_classification(Evaluation *evaluation, const Measure *measure)
-{
-	ClassMetrics m;
-
-	metrics_classification(backend_env(), measure->actual, measure->predicted, NULL, measure->n,
-						   measure->file->nlabels, measure->file->positive, measure->file->threshold, &m);
-	measure_put(evaluation, "accuracy", m.accuracy);
-	measure_put(evaluation, "balanced_accuracy", m.balanced_accuracy);
-	measure_put(evaluation, "log_loss", m.log_loss);
-	measure_put(evaluation, "roc_auc", m.roc_auc);
-	measure_put(evaluation, "average_precision", m.average_precision);
-	measure_put(evaluation, "f1", m.f1);
-	measure_put(evaluation, "mcc", m.mcc);
-	measure_put(evaluation, "brier", m.brier);
-}
-
 /* (model, relation, version) -> (metric, value): metrics, then counts of rows and categories */
 Datum
 echolon_evaluate(PG_FUNCTION_ARGS)
 {
 	Evaluation	evaluation;
-	Measure		measure = {0};
+	Measured	measured;
 
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("parameter \"relation\" must not be null")));
 	evaluation_begin(fcinfo, 2, &evaluation);
-	measure.context = AllocSetContextCreate(CurrentMemoryContext, "echolon evaluate", ALLOCSET_DEFAULT_SIZES);
-	evaluation.model = cache_get(evaluation.version, measure.context);
-	measure.evaluation = &evaluation;
-	measure.file = &evaluation.model->file;
-	measure.noutputs = learn_noutputs(&measure.file->learn);
-	measure.x = palloc(mul_size(Max(measure.file->nfeatures, 1), sizeof(double)));
-	measure.codes = palloc(mul_size(Max(measure.file->nfeatures, 1), sizeof(uint32_t)));
-
-	measure_read(&measure, PG_GETARG_OID(1));
-	if (measure.file->task == TASK_REGRESSION)
-		measure_regression(&evaluation, &measure);
-	else
-		measure_classification(&evaluation, &measure);
-	measure_put(&evaluation, "rows", (double) measure.n);
-	measure_put(&evaluation, "rows_without_target", (double) measure.without_target);
-	if (measure.file->task == TASK_CLASSIFICATION)
-		measure_put(&evaluation, "rows_of_unknown_class", (double) measure.unknown_class);
-	measure_put(&evaluation, "unseen_categories", (double) measure.unseen);
-	MemoryContextDelete(measure.context);
+	evaluation_measure(evaluation.version, PG_GETARG_OID(1), &measured);
+	for (int m = 0; m < measured.n; m++)
+		measure_put(&evaluation, measured.names[m], measured.values[m]);
+	measure_put(&evaluation, "rows", (double) measured.rows);
+	measure_put(&evaluation, "rows_without_target", (double) measured.without_target);
+	if (measured.classification)
+		measure_put(&evaluation, "rows_of_unknown_class", (double) measured.unknown_class);
+	measure_put(&evaluation, "unseen_categories", (double) measured.unseen);
 	return (Datum) 0;
 }

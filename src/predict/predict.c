@@ -134,6 +134,20 @@ predict_forget(PredictState *state)
 	MemoryContextReset(state->model_context);
 }
 
+double *
+predict_label_numbers(const CachedModel *model)
+{
+	const ModelFile *file = &model->file;
+	double	   *numbers;
+
+	if (file->task != TASK_CLASSIFICATION || !file->numeric_labels)
+		return NULL;
+	numbers = palloc(mul_size(sizeof(double), file->nlabels));
+	for (uint32 k = 0; k < file->nlabels; k++)
+		numbers[k] = DatumGetFloat8(DirectFunctionCall1(float8in, CStringGetDatum(model->labels[k])));
+	return numbers;
+}
+
 /* Make room for predictions of a model that lies in model_context; name NULL: by bytes. */
 static void
 predict_adopt(PredictState *state, const CachedModel *model, const char *name)
@@ -146,14 +160,7 @@ predict_adopt(PredictState *state, const CachedModel *model, const char *name)
 	state->x = palloc(mul_size(sizeof(double), Max(file->nfeatures, 1)));
 	state->codes = palloc(mul_size(sizeof(uint32_t), Max(file->nfeatures, 1)));
 	state->out = palloc(mul_size(sizeof(double), learn_noutputs(&file->learn)));
-	state->label_numbers = NULL;
-	if (file->task == TASK_CLASSIFICATION && file->numeric_labels)
-	{
-		state->label_numbers = palloc(mul_size(sizeof(double), file->nlabels));
-		for (uint32 k = 0; k < file->nlabels; k++)
-			state->label_numbers[k] =
-				DatumGetFloat8(DirectFunctionCall1(float8in, CStringGetDatum(model->labels[k])));
-	}
+	state->label_numbers = predict_label_numbers(model);
 	MemoryContextSwitchTo(caller);
 	state->model = model;		/* last: an error above leaves no half state */
 }
@@ -316,24 +323,6 @@ predict_label(const PredictState *state, text *label)
 	return k;
 }
 
-/* The version asked for; 0: the active one. */
-static int32
-predict_version(FunctionCallInfo fcinfo, int argument)
-{
-	int32		version;
-
-	if (PG_ARGISNULL(argument))
-		return 0;
-	version = PG_GETARG_INT32(argument);
-	if (version < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("version must be at least 1"),
-				 errdetail("It is %d.", version),
-				 errhint("The versions of a model are in echolon.model_versions; without version, or with NULL, the active one predicts.")));
-	return version;
-}
-
 /*
  * A number as the third argument is a class to people whose classes are 0 and 1, and the version
  * to the parser: refuse what can be both.
@@ -381,25 +370,24 @@ predict_encode_json(PredictState *state, Jsonb *document)
 
 /* ---- output ---------------------------------------------------------------------- */
 
-/* {label: probability} with every digit of the float8s. */
-static Jsonb *
-predict_jsonb(const PredictState *state)
+Jsonb *
+predict_probabilities(const CachedModel *model, const double *out)
 {
 	JsonbParseState *parse = NULL;
 	JsonbValue *object;
 
 	pushJsonbValue(&parse, WJB_BEGIN_OBJECT, NULL);
-	for (uint32 k = 0; k < state->model->file.nlabels; k++)
+	for (uint32 k = 0; k < model->file.nlabels; k++)
 	{
 		char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
 		JsonbValue	value;
 
 		value.type = jbvString;
-		value.val.string.val = unconstify(char *, state->model->labels[k]);
-		value.val.string.len = strlen(state->model->labels[k]);
+		value.val.string.val = unconstify(char *, model->labels[k]);
+		value.val.string.len = strlen(model->labels[k]);
 		pushJsonbValue(&parse, WJB_KEY, &value);
 
-		double_to_shortest_decimal_buf(state->out[k], digits);
+		double_to_shortest_decimal_buf(out[k], digits);
 		value.type = jbvNumeric;
 		value.val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(digits),
 																ObjectIdGetDatum(InvalidOid),
@@ -419,7 +407,7 @@ predict_call(FunctionCallInfo fcinfo, PredictSource source, PredictInput input,
 			 PredictOutput output)
 {
 	int			label_argument = output == OUTPUT_PROBA_LABEL ? 2 : -1;
-	int			version_argument = source == FROM_BYTES ? -1 : output == OUTPUT_PROBA_LABEL ? 3 : 2;
+	int			place = source == FROM_BYTES ? -1 : output == OUTPUT_PROBA_LABEL ? 3 : 2;
 	PredictState *state;
 	const ModelFile *file;
 	int			k = 0;
@@ -433,7 +421,7 @@ predict_call(FunctionCallInfo fcinfo, PredictSource source, PredictInput input,
 		predict_by_bytes(state, fcinfo);
 	else
 	{
-		int32		version = predict_version(fcinfo, version_argument);
+		int32		version = version_argument(fcinfo, place);
 
 		predict_by_name(state, PG_GETARG_TEXT_PP(0), version);
 		if (output == OUTPUT_PROBA)
@@ -453,7 +441,7 @@ predict_call(FunctionCallInfo fcinfo, PredictSource source, PredictInput input,
 	if (file->task == TASK_REGRESSION)
 		PG_RETURN_FLOAT8(state->out[0]);
 	if (output == OUTPUT_PROBA)
-		PG_RETURN_JSONB_P(predict_jsonb(state));
+		PG_RETURN_JSONB_P(predict_probabilities(state->model, state->out));
 	if (output == OUTPUT_PROBA_LABEL)
 		PG_RETURN_FLOAT8(state->out[k]);
 	k = metrics_predicted_class(state->out, file->nlabels, file->positive, file->threshold);

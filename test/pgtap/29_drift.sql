@@ -68,6 +68,9 @@ SELECT is_empty($$SELECT * FROM echolon_drift('drifting', 'no_rows')$$, 'of none
 SELECT is(echolon_drift_counts('drifting', t, NULL, NULL), NULL, 'in the aggregate too') FROM no_rows AS t;
 SELECT matches(pg_temp.error_of($$SELECT * FROM echolon_drift('nobody', 'today')$$), 'model "nobody" does not exist', 'no such model');
 SELECT matches(pg_temp.error_of($$SELECT * FROM echolon_drift('drifting', 'today', 7)$$), 'has no version 7', 'no such version');
+SELECT matches(pg_temp.error_of($$SELECT * FROM echolon_drift('drifting', 'today', 0)$$), '22023 version must be at least 1', 'version 0 is none');
+SELECT matches(pg_temp.error_of($$SELECT echolon_drift_counts('drifting', t, 0, NULL) FROM today AS t$$), '22023 version must be at least 1', 'nor in the aggregate');
+SELECT is((SELECT array_agg(DISTINCT kind ORDER BY kind) FROM echolon_drift('drifting', 'today')), '{calendar,category,number,prediction}', 'kinds');
 SELECT matches(pg_temp.error_of($$SELECT * FROM echolon_drift('drifting', 'pg_class')$$), 'column "few" does not exist in "pg_class"', 'a relation without the columns');
 SELECT matches(pg_temp.error_of(format($$SELECT * FROM echolon_drift('drifting', 'today', threshold => %L)$$, t)), 'parameter "threshold" is out of range', t || ' is no threshold') FROM unnest(ARRAY['0', '-1', 'NaN', 'Infinity']) AS t;
 SELECT matches(pg_temp.error_of($$SELECT echolon_drift_counts(m, t, NULL, NULL) FROM today AS t, unnest(ARRAY['drifting', 'colours']) AS m$$), 'one model at a time', 'two models in one aggregate');
