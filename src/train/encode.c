@@ -14,6 +14,9 @@
  * are split in time, of all earlier ones.  Every other row, and every row at prediction, gets the
  * means of all training rows.  Folds are made of identical rows, or of whole groups with split_groups.
  *
+ * What drift compares rows of later with must be those means too: the statistics that a model keeps of an encoded feature
+ * have bins of the levels' means (encode_stats).
+ *
  * Sums of a fold's rows are never taken out of a sum of all: that would leave a rounding error
  * behind which tells the row's own target.
  */
@@ -355,4 +358,94 @@ encode_fit(const Frame *frame, const Target *target, const ParamValues *values, 
 		pfree(fit.order);
 	if (fit.folds)
 		pfree(fit.folds);
+}
+
+/* ---- statistics for drift ---------------------------------------------------------------------- */
+
+typedef struct EncodedLevel
+{
+	double		mean;
+	uint64		rows;
+} EncodedLevel;
+
+static int
+compare_encoded(const void *a, const void *b)
+{
+	const EncodedLevel *x = a;
+	const EncodedLevel *y = b;
+
+	CHECK_FOR_INTERRUPTS();
+	return (x->mean > y->mean) - (x->mean < y->mean);
+}
+
+/* Bins of levels with rows, in the order of their means, equal ones in one: at most LEARN_STATS_BINS of about equal mass. */
+static void
+encoded_bins(EncodedLevel *levels, uint32 nlevels, size_t nrows, LearnStats *stats)
+{
+	double	   *upper = palloc(sizeof(double) * LEARN_STATS_BINS);
+	uint64_t   *counts = palloc0(sizeof(uint64_t) * LEARN_STATS_BINS);
+	uint64		below = 0;
+	uint32		distinct = 0;
+	uint32		n = 0;
+	uint64		place = UINT64_MAX;
+
+	qsort(levels, nlevels, sizeof(EncodedLevel), compare_encoded);
+	for (uint32 c = 0; c < nlevels; c++)
+	{
+		if (levels[c].rows == 0)
+			continue;
+		if (distinct > 0 && levels[distinct - 1].mean == levels[c].mean)
+			levels[distinct - 1].rows += levels[c].rows;
+		else
+			levels[distinct++] = levels[c];
+	}
+	for (uint32 c = 0; c < distinct; c++)
+	{
+		uint64		to = distinct <= LEARN_STATS_BINS ? c :
+			(below + (levels[c].rows - 1) / 2) * LEARN_STATS_BINS / nrows;
+
+		if (to != place)
+		{
+			place = to;
+			n++;
+		}
+		upper[n - 1] = levels[c].mean;
+		counts[n - 1] += levels[c].rows;
+		below += levels[c].rows;
+	}
+	stats->count = nrows;
+	stats->missing = 0;
+	stats->nbins = n;
+	stats->upper = upper;
+	stats->counts = counts;
+}
+
+void
+encode_stats(const TrainFeatures *set, const uint32 *rows, size_t n, LearnStats *stats)
+{
+	for (int e = 0; e < set->nencoded; e++)
+	{
+		const EncodedColumn *encoded = &set->encoded[e];
+		uint32		ncategories = encoded->column->ncategories;
+		uint64	   *counts = palloc0(mul_size(add_size(ncategories, 1), sizeof(uint64)));
+		EncodedLevel *levels = palloc(mul_size(add_size(ncategories, 1), sizeof(EncodedLevel)));
+
+		for (size_t i = 0; i < n; i++)
+		{
+			if (i % CHECK_ROWS == 0)
+				CHECK_FOR_INTERRUPTS();
+			counts[row_level(encoded->column, rows[i])]++;
+		}
+		for (uint32 k = 0; k < encoded->nfeatures; k++)
+		{
+			for (uint32 c = 0; c <= ncategories; c++)
+			{
+				levels[c].rows = counts[c];
+				levels[c].mean = encoded->means[k][c < ncategories ? c : model_mean_missing(ncategories)];
+			}
+			encoded_bins(levels, ncategories + 1, n, &stats[encoded->first + k]);
+		}
+		pfree(counts);
+		pfree(levels);
+	}
 }

@@ -125,7 +125,10 @@ fit_rows(Training *t, const uint32 *rows, size_t n, const uint32 *watch, size_t 
 	if (t->from)
 		learn_continue(training_env(t), &t->from->start, &t->data, rows, n, watch, nwatch, &t->params, &t->fit);
 	else
+	{
 		learn_fit(training_env(t), &t->data, rows, n, watch, nwatch, &t->params, &t->fit);
+		encode_stats(&t->set, rows, n, t->fit.stats);
+	}
 }
 
 double

@@ -104,6 +104,12 @@ extern char *utf8_copy(const char *text);
 extern void encode_fit(const Frame *frame, const Target *target, const ParamValues *values,
 					   const uint32 *rows, size_t n, TrainFeatures *set);
 
+/*
+ * Have the statistics of encoded features count rows[0 .. n) by the means that they will have at prediction: count,
+ * missing and bins; the moments are of what the learner saw.
+ */
+extern void encode_stats(const TrainFeatures *set, const uint32 *rows, size_t n, LearnStats *stats);
+
 /* ---- clean.c: what is done to columns and rows before a fit ------------------- */
 
 /* What is wanted of a column. */
