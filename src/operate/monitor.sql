@@ -75,13 +75,9 @@ SELECT pg_catalog.pg_extension_config_dump('echolon.monitor_store', '');
 CREATE VIEW echolon.monitoring WITH (security_barrier) AS
 SELECT m.model, p.version, p.at, p.relation, s.kind, s.feature, s.metric, s.value, s.threshold, s.verdict,
 	p.id AS point, p.monitored_by
-FROM echolon.model_store m
+FROM echolon.visible_models m
 	JOIN echolon.point_store p ON p.model_id OPERATOR(pg_catalog.=) m.id
-	JOIN echolon.monitor_store s ON s.point_id OPERATOR(pg_catalog.=) p.id
-WHERE echolon.has_model_role(m.owner, m.owner_stamp)
-	OR EXISTS (SELECT 1 FROM echolon.grant_store g
-		WHERE g.model_id OPERATOR(pg_catalog.=) m.id
-			AND echolon.has_model_role(g.grantee, g.grantee_stamp));
+	JOIN echolon.monitor_store s ON s.point_id OPERATOR(pg_catalog.=) p.id;
 COMMENT ON VIEW echolon.monitoring IS
 'What echolon_monitor has found, of the models the current user may see: one row a number, for charts over at';
 COMMENT ON COLUMN echolon.monitoring.model IS 'Name of the model';
@@ -97,6 +93,40 @@ COMMENT ON COLUMN echolon.monitoring.verdict IS 'stable; drift; worse; worse tha
 COMMENT ON COLUMN echolon.monitoring.point IS 'Number of the call, the same for all that it found';
 COMMENT ON COLUMN echolon.monitoring.monitored_by IS 'Role that called';
 GRANT SELECT ON echolon.monitoring TO PUBLIC;
+
+CREATE VIEW echolon.drift WITH (security_barrier) AS
+SELECT m.model, p.version, p.at, p.relation, s.kind, s.feature,
+	pg_catalog.max(s.value) FILTER (WHERE s.metric OPERATOR(pg_catalog.=) 'psi') AS psi,
+	pg_catalog.max(s.value) FILTER (WHERE s.metric OPERATOR(pg_catalog.=) 'jensen_shannon') AS jensen_shannon,
+	pg_catalog.max(s.value) FILTER (WHERE s.metric OPERATOR(pg_catalog.=) 'ks') AS ks,
+	pg_catalog.max(s.value) FILTER (WHERE s.metric OPERATOR(pg_catalog.=) 'missing_rate') AS missing_rate,
+	pg_catalog.max(s.value) FILTER (WHERE s.metric OPERATOR(pg_catalog.=) 'training_missing_rate') AS training_missing_rate,
+	pg_catalog.max(s.value) FILTER (WHERE s.metric OPERATOR(pg_catalog.=) 'unseen_rate') AS unseen_rate,
+	pg_catalog.max(s.threshold) FILTER (WHERE s.metric OPERATOR(pg_catalog.=) 'psi') AS threshold,
+	pg_catalog.max(s.verdict) FILTER (WHERE s.metric OPERATOR(pg_catalog.=) 'psi') AS verdict
+FROM echolon.visible_models m
+	CROSS JOIN LATERAL (
+		SELECT t.id, t.version, t.at, t.relation FROM echolon.point_store t
+		WHERE t.model_id OPERATOR(pg_catalog.=) m.id ORDER BY t.id DESC LIMIT 1) p
+	JOIN echolon.monitor_store s ON s.point_id OPERATOR(pg_catalog.=) p.id AND s.feature IS NOT NULL
+GROUP BY m.model, p.version, p.at, p.relation, s.kind, s.feature;
+COMMENT ON VIEW echolon.drift IS
+'How far the data of each model have drifted, feature by feature, when echolon_monitor last looked: of the models the current user may see';
+COMMENT ON COLUMN echolon.drift.model IS 'Name of the model';
+COMMENT ON COLUMN echolon.drift.version IS 'Its version that was looked at';
+COMMENT ON COLUMN echolon.drift.at IS 'When';
+COMMENT ON COLUMN echolon.drift.relation IS 'Relation that was read: schema.name, quoted where needed';
+COMMENT ON COLUMN echolon.drift.kind IS 'feature; calendar (a part of a date, which drifts by nature); prediction';
+COMMENT ON COLUMN echolon.drift.feature IS 'Name of the feature, (prediction) for the predictions';
+COMMENT ON COLUMN echolon.drift.psi IS 'Population stability index, as echolon_drift has it';
+COMMENT ON COLUMN echolon.drift.jensen_shannon IS 'Jensen-Shannon divergence over the same bins in bits, 0 to 1';
+COMMENT ON COLUMN echolon.drift.ks IS 'Kolmogorov-Smirnov distance of numbers, 0 to 1; NULL of categories';
+COMMENT ON COLUMN echolon.drift.missing_rate IS 'Share of rows without a value, 0 to 1';
+COMMENT ON COLUMN echolon.drift.training_missing_rate IS 'The same of the rows of the training';
+COMMENT ON COLUMN echolon.drift.unseen_rate IS 'Share of rows with a category that the training never saw, 0 to 1';
+COMMENT ON COLUMN echolon.drift.threshold IS 'Of psi: above it is drift';
+COMMENT ON COLUMN echolon.drift.verdict IS 'stable, drift or too few rows; NULL where there is nothing to compare with';
+GRANT SELECT ON echolon.drift TO PUBLIC;
 
 CREATE TYPE echolon.monitor_result AS (
 	model text,
@@ -143,12 +173,8 @@ SELECT h.model, l.light, l.reason, h.state, h.version, h.trained_at AS last_trai
 FROM (
 		SELECT m.id, m.model, v.version, v.metric, v.score, v.baseline, v.trained_at,
 			echolon.model_state(m.relation, m.relation_stamp, m.relation_owner_stamp, m.owner, m.owner_stamp, v.columns, m.target) AS state
-		FROM echolon.model_store m
+		FROM echolon.visible_models m
 			JOIN echolon.version_store v ON v.model_id OPERATOR(pg_catalog.=) m.id AND v.active
-		WHERE echolon.has_model_role(m.owner, m.owner_stamp)
-			OR EXISTS (SELECT 1 FROM echolon.grant_store g
-				WHERE g.model_id OPERATOR(pg_catalog.=) m.id
-					AND echolon.has_model_role(g.grantee, g.grantee_stamp))
 	) h
 	LEFT JOIN LATERAL (
 		SELECT t.* FROM echolon.point_store t
