@@ -70,7 +70,7 @@ async function call(path, options) {
 /** GET; parameters that are null are left out. */
 export function get(path, parameters = {}) {
 	const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined));
-	return call(`${path}${query.size === 0 || String(query) === '' ? '' : `?${query}`}`);
+	return call(`${path}${String(query) === '' ? '' : `?${query}`}`);
 }
 
 const token = () => (state.session?.csrf ? { 'X-CSRF-Token': state.session.csrf } : {});

@@ -91,13 +91,19 @@ const METRICS = {
 };
 const LOWER_IS_BETTER = new Set(['rmse', 'mse', 'mae', 'median_absolute_error', 'mape', 'log_loss', 'brier']);
 const SHARES = new Set(['accuracy', 'balanced_accuracy', 'mape']);
+// Their scale ends at 1: three decimals are what can be told apart.
+const OF_ONE = new Set(['r2', 'roc_auc', 'average_precision', 'f1', 'mcc', 'brier', 'log_loss']);
 
 export const metricName = (metric) => METRICS[metric] ?? metric ?? NONE;
 export const lowerIsBetter = (metric) => LOWER_IS_BETTER.has(metric);
 
 /** A metric's value: shares in per cent, errors in the target's unit. */
 export function metric(name, value) {
-	return SHARES.has(name) ? percent(value) : number(value);
+	if (SHARES.has(name)) {
+		return percent(value);
+	}
+	return OF_ONE.has(name) && value !== null && value !== undefined && Math.abs(value) < 100
+		? value.toFixed(3).replace(/^-(0\.000)$/, '$1').replace('-', '−') : number(value);
 }
 
 export function algorithm(name) {

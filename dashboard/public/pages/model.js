@@ -173,7 +173,7 @@ export async function model(place, page) {
 			sentences.length ? card('In words', {}, h('ul', {}, sentences.map((row) => h('li', {}, row.sentence))), use.map((row) => sqlText(row.sentence))) : null,
 			h('div', { class: 'pair' }, importanceCard(answer), card('Try it out', { id: 'try' }, form)),
 			charts,
-			card('All metrics', {}, metricsTable(answer), h('p', { class: 'muted' }, shown.measured_on === 'none' ? 'No rows were held out.' : `Measured on: ${shown.measured_on?.replaceAll('_', ' ') ?? '–'}. Baseline: ${shown.baseline_name ?? 'the mean, or the most frequent class'}. Errors are in the unit of ${found.target}.`)),
+			card('All metrics', {}, metricsTable(answer), h('p', { class: 'muted' }, shown.measured_on === 'none' ? 'No rows were held out.' : `Measured on: ${shown.measured_on?.replaceAll('_', ' ') ?? '–'}. Baseline: ${shown.baseline_name ?? 'the mean, or the most frequent class'}.${found.task === 'regression' ? ` Errors are in the unit of ${found.target}.` : ''}`)),
 			versionsCard(answer, name, draw),
 			driftPlace,
 			runsCard(answer), h('div', { class: 'pair' }, scheduleCard(answer, name, draw), parametersCard(answer)),

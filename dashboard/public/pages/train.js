@@ -116,7 +116,7 @@ async function drawTable(relation, page) {
 	card('2. Target', {}, h('div', { class: 'fields' }, field('Column to predict', target, 'Text, booleans and enums are classes; numbers a regression.')), h('h3', {}, 'What is wrong with the data'), findings),
 	card('3. Columns', {}, sampleNote(answer), columns, h('p', { class: 'muted' }, 'Keys and near-unique texts are left out by themselves. Dates become calendar parts.')),
 	card('4. Model', {}, h('div', { class: 'fields' }, field('Algorithm', algorithm), field('Name', name, 'Empty: table_target. A model of this name gets a new version.')), h('h3', {}, 'Parameters'), parametersPlace),
-	trouble, h('div', { class: 'buttons sticky' }, submit));
+	trouble, h('div', { class: 'buttons' }, submit));
 	await drawParameters();
 	targetChosen();
 	return form;

@@ -70,6 +70,7 @@ export async function tryOut(name, model, answer) {
 			input.value = '';
 		}
 	}, { class: 'quiet' });
+	run();
 	return h('form', {
 		class: 'tryout',
 		onsubmit: (event) => {
