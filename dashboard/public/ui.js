@@ -42,18 +42,20 @@ export function badge(kind, text) {
 }
 
 /**
- * A table that scrolls by itself where it is too wide.  columns: { name, cell(row), number }.
+ * A table that scrolls by itself where it is too wide; with stack its rows become
+ * blocks on a phone.  columns: { name, cell(row), number }.  The roles keep it a
+ * table for screen readers then.
  */
-export function table(caption, columns, rows, { className = '', rowClass } = {}) {
-	return h('div', { class: `scroll ${className}`, role: 'region', 'aria-label': caption, tabindex: '0' },
-		h('table', {},
+export function table(caption, columns, rows, { className = '', stack = false } = {}) {
+	return h('div', { class: `scroll ${className} ${stack ? 'stack' : ''}`, role: 'region', 'aria-label': caption, tabindex: '0' },
+		h('table', { role: 'table' },
 			h('caption', { class: 'hidden' }, caption),
-			h('thead', {}, h('tr', {}, columns.map((column) => h('th', { scope: 'col', class: column.number ? 'number' : null }, column.name)))),
-			h('tbody', {}, rows.map((row) => h('tr', { class: rowClass?.(row) }, columns.map((column, i) => {
+			h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, columns.map((column) => h('th', { scope: 'col', role: 'columnheader', class: column.number ? 'number' : null }, column.name)))),
+			h('tbody', { role: 'rowgroup' }, rows.map((row) => h('tr', { role: 'row' }, columns.map((column, i) => {
 				const cell = column.cell(row);
 				return i === 0 && column.header !== false
-					? h('th', { scope: 'row' }, cell ?? '–')
-					: h('td', { class: column.number ? 'number' : null }, cell ?? '–');
+					? h('th', { scope: 'row', role: 'rowheader' }, cell ?? '–')
+					: h('td', { role: 'cell', 'data-label': column.name, class: column.number ? 'number' : null }, cell ?? '–');
 			}))))));
 }
 

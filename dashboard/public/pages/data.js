@@ -82,7 +82,7 @@ export async function data(place) {
 			{ name: 'Kind', cell: (row) => row.kind },
 			{ name: 'Rows, about', number: true, cell: (row) => format.count(row.rows) },
 			{ name: 'Size', number: true, cell: (row) => format.bytes(row.bytes) },
-		], relations)),
+		], relations, { stack: true })),
 		errors.length === 0 ? null : card('Lines that loads refused', {}, table('Lines that loads refused', [
 			{ name: 'Table', cell: (row) => row.table_name },
 			{ name: 'Line', number: true, cell: (row) => format.count(row.line) },

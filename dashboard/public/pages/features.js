@@ -22,7 +22,7 @@ function summaryTable(summary) {
 		{ name: 'What', cell: (row) => h('span', {}, row.description, h('small', {}, h('code', {}, row.expression))) },
 		{ name: 'Of', cell: (row) => (row.sources ?? []).join(', ') },
 		{ name: 'Uses the row itself', cell: (row) => (row.uses_current_row ? 'yes' : 'no') },
-	], summary);
+	], summary, { stack: true });
 }
 
 export async function features(place) {
@@ -35,7 +35,7 @@ export async function features(place) {
 				{ name: 'Families', cell: (row) => familiesOf(row) },
 				{ name: 'Fitted', cell: (row) => h('span', {}, time(row.refreshed_at), h('small', {}, `to ${format.count(row.rows_fitted)} rows`)) },
 				{ name: 'State', cell: (row) => badge(row.state === 'ready' ? 'good' : 'bad', row.state) },
-			], sets)),
+			], sets, { stack: true })),
 		state.session.readOnly ? noteBox('This dashboard is read-only, so none can be made.') : maker(relations));
 }
 

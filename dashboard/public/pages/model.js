@@ -91,7 +91,7 @@ function versionsCard(answer, name, redraw) {
 				say(`Version ${row.version} is active.`);
 				await redraw();
 			}), { class: 'small', 'aria-label': `Activate version ${row.version}` })) } : null,
-		].filter(Boolean), answer.versions),
+		].filter(Boolean), answer.versions, { stack: true }),
 		trouble, may ? h('div', { class: 'buttons' }, retrain, answer.versions.length > 1 ? rollback : null) : null);
 }
 
@@ -104,7 +104,7 @@ function runsCard(answer) {
 		{ name: 'Score', number: true, cell: (row) => format.metric(row.metric, row.score) },
 		{ name: 'Champion', number: true, cell: (row) => format.metric(row.metric, row.champion_score) },
 		{ name: 'Took', number: true, cell: (row) => format.seconds(row.seconds) },
-	], answer.runs));
+	], answer.runs, { stack: true }));
 }
 
 function scheduleCard(answer, name, redraw) {

@@ -62,7 +62,7 @@ export async function overview(place, page) {
 				{ name: 'Trained', cell: (row) => h('span', {}, time(row.trained_at), h('small', {}, `version ${row.version}, by ${row.trained_by}`)) },
 				health ? { name: 'Health', cell: (row) => healthBadge(healthOf.get(row.model)) } : null,
 				{ name: 'State', cell: (row) => stateBadge(row.state) },
-			].filter(Boolean), models), counts.models > models.length ? h('p', { class: 'muted pad' }, `The latest ${models.length} of ${format.count(counts.models)}.`) : null),
+			].filter(Boolean), models, { stack: true }), counts.models > models.length ? h('p', { class: 'muted pad' }, `The latest ${models.length} of ${format.count(counts.models)}.`) : null),
 			card('Last trainings', {}, runs.length === 0 ? empty('None yet.') : table('Last trainings', [
 				{ name: 'Model', cell: (row) => modelLink(row.model) },
 				{ name: 'What', cell: (row) => row.kind },
@@ -70,7 +70,7 @@ export async function overview(place, page) {
 				{ name: 'Score', number: true, cell: (row) => (row.score === null ? '–' : `${format.metricName(row.metric)} ${format.metric(row.metric, row.score)}`) },
 				{ name: 'Took', number: true, cell: (row) => format.seconds(row.seconds) },
 				{ name: 'When', cell: (row) => h('span', {}, time(row.finished_at), h('small', {}, `by ${row.run_by}`)) },
-			], runs)));
+			], runs, { stack: true })));
 	}
 	const show = (rows) => {
 		const where = place.querySelector('#running');
