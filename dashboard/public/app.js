@@ -66,7 +66,7 @@ function drawSql() {
 		h('p', { class: 'muted' }, 'What this page did, as you could do it in psql.'),
 		h('ol', {}, lines.map((line) => h('li', {}, sqlText(`${line.text};`),
 			h('p', { class: `muted ${line.failed ? 'failed' : ''}` }, line.failed ? 'failed' : line.ms === undefined ? 'started'
-				: `${line.ms} ms, ${line.rows} row${line.rows === 1 ? '' : 's'}`, line.times ? `, ${line.times} times` : ''))))));
+				: `${line.ms} ms, ${line.rows} row${line.rows === 1 ? '' : 's'}`, line.times > 1 && line.ms !== undefined ? `, ${line.times} times` : ''))))));
 }
 
 async function signOut() {
@@ -141,12 +141,17 @@ async function whenBack(error) {
 	show();
 }
 
-async function start() {
+/** The key of the printed address is kept for this tab, and taken out of sight. */
+function takeKey() {
 	const key = /^#key=([\w-]+)/.exec(location.hash);
 	if (key) {
 		sessionStorage.setItem('key', key[1]);
 		history.replaceState(null, '', '#/');
 	}
+}
+
+async function start() {
+	takeKey();
 	try {
 		const session = await get('/api/session');
 		state.server = session;
@@ -174,6 +179,7 @@ on('signedOut', (error) => {
 	drawSql();
 });
 addEventListener('hashchange', () => {
+	takeKey();
 	if (location.hash === '#main') {
 		$('main').focus();
 		history.replaceState(null, '', '#/');

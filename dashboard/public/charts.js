@@ -166,6 +166,36 @@ export function driftChart(rows) {
 	}));
 }
 
+/** What was recorded of drift, over time. */
+export function psiChart(rows) {
+	const series = rows.map((row) => ({ ...row, at: new Date(row.at) }));
+	const latest = series.filter((row) => row.at.getTime() === Math.max(...series.map((one) => one.at.getTime()))).sort((a, b) => b.value - a.value).slice(0, 3);
+	return figure('Drift over time', 'Population stability index of the predictions (orange) and of the features that drifted most.', () => ({
+		marginRight: 110,
+		x: { label: null, ticks: 4 }, y: { label: 'psi', grid: true, ticks: 5, domain: [0, Math.max(0.3, ...series.map((row) => row.value))] },
+		marks: [
+			Plot.ruleY([series[0].threshold ?? 0.2], { stroke: 'var(--bad)', strokeDasharray: '4 4' }),
+			Plot.line(series, { x: 'at', y: 'value', z: 'feature', stroke: (d) => (d.kind === 'prediction' ? SECOND : ACCENT), strokeOpacity: 0.8, sort: 'at' }),
+			Plot.dot(series, { x: 'at', y: 'value', r: 2.5, fill: (d) => (d.kind === 'prediction' ? SECOND : ACCENT),
+				channels: { What: 'feature', psi: (d) => format.number(d.value, 3) }, tip: { ...tip.tip, format: { x: true, y: false, fill: false, What: true, psi: true } } }),
+			Plot.text(latest.slice(0, 1), { x: 'at', y: 'value', text: (d) => (d.feature.length > 15 ? `${d.feature.slice(0, 14)}…` : d.feature), textAnchor: 'start', dx: 6, fill: 'var(--muted)' }),
+		],
+		color: { type: 'identity' },
+	}));
+}
+
+export function scoreChart(rows, name) {
+	const series = rows.map((row) => ({ ...row, at: new Date(row.at) }));
+	return figure('Score over time', `${name} on rows whose target has arrived; below the dashed line half of the lead over the baseline is lost.`, () => ({
+		x: { label: null, ticks: 4 }, y: { label: name, grid: true, ticks: 5 },
+		marks: [
+			Plot.line(series, { x: 'at', y: 'threshold', stroke: 'var(--bad)', strokeDasharray: '4 4', sort: 'at' }),
+			Plot.line(series, { x: 'at', y: 'value', stroke: ACCENT, strokeWidth: 2, sort: 'at' }),
+			Plot.dot(series, { x: 'at', y: 'value', r: 3, fill: ACCENT, channels: { Score: (d) => format.number(d.value, 3) }, tip: { ...tip.tip, format: { x: true, y: false, Score: true } } }),
+		],
+	}));
+}
+
 /** A column's histogram, small enough for a cell. */
 export function spark(summary) {
 	if (!summary || summary.bins === undefined) {

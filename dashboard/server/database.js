@@ -65,15 +65,16 @@ export class Database {
 	constructor(config, user, password, database) {
 		this.config = config;
 		// The function keeps pg from the PGPASSWORD and .pgpass of whoever started the dashboard.
+		// An empty password would make pg give up with its connection left open; a blank is refused by PostgreSQL.
 		this.settings = {
 			user, database, types,
-			password: () => password,
+			password: () => password || ' ',
 			application_name: 'echolon dashboard',
 			connectionTimeoutMillis: 10000,
 			keepAlive: true,
 		};
 		this.pool = new Pool({
-			...this.settings, max: 4, idleTimeoutMillis: 60000,
+			...this.settings, max: 4, idleTimeoutMillis: 60000, allowExitOnIdle: true,
 			onConnect: (client) => {
 				client.on('error', () => {});
 				return client.query(`SET statement_timeout = ${config.timeout}; SET default_transaction_read_only = on; `

@@ -29,9 +29,6 @@ export function describeError(error) {
 				hint: 'The page looks again by itself until it does.', gone: true } },
 		};
 	}
-	if (/^SASL|client password must be/.test(error.message ?? '') && !error.severity) {
-		return { status: 401, body: { error: { message: 'this role needs its password' } } };
-	}
 	if (typeof error.code === 'string' && error.severity) {
 		const { message, detail, code } = error;
 		let { hint } = error;

@@ -20,9 +20,8 @@ export async function start(context, { kind, title, text, values, show, onDone }
 	if (running.length >= MOST_RUNNING) {
 		throw new Refusal(409, `${MOST_RUNNING} trainings or loads of this session are running already`, 'Wait for one, or cancel one.');
 	}
-	const job = { id: randomUUID(), kind, title, state: 'running', started: Date.now(), notices: [] };
-	const line = { text: show ?? readable(text, values) };
-	context.log.push(line);
+	const job = { id: randomUUID(), kind, title, state: 'running', started: Date.now(), notices: [], line: { text: show ?? readable(text, values) } };
+	context.log.push(job.line);
 	job.client = await session.db.longClient((notice) => {
 		if (job.notices.length < 100) {
 			job.notices.push({ severity: notice.severity, message: notice.message, detail: notice.detail, hint: notice.hint });
@@ -40,9 +39,12 @@ export async function start(context, { kind, title, text, values, show, onDone }
 	}
 	job.client.query({ text, values }).then(async ({ rows }) => {
 		job.result = onDone ? onDone(rows) : rows;
+		job.line.rows = rows.length;
+		job.line.ms = Date.now() - job.started;
 		job.state = 'done';
 	}).catch((error) => {
 		job.error = describeError(error).body.error;
+		job.line.failed = true;
 		job.state = error.code === '57014' && !/statement timeout/.test(error.message) ? 'cancelled' : 'failed';
 	}).finally(() => {
 		job.ended = Date.now();
@@ -81,6 +83,7 @@ export async function list(context) {
 
 export async function show(context) {
 	const job = find(context, context.query.get('id'));
+	context.log.push(job.line);
 	const [now] = job.state === 'running' ? await progress(context, job.pid) : [];
 	return { job: publicJob(job), progress: now ?? null };
 }

@@ -24,6 +24,7 @@ export const routes = new Map([
 	['POST /api/model/predict', reads(models.predict)],
 	['POST /api/model/activate', actions(models.activate)],
 	['POST /api/model/rollback', actions(models.rollback)],
+	['POST /api/model/monitor', actions(models.monitor)],
 	['POST /api/model/drop', actions(models.drop)],
 	['POST /api/model/schedule', actions(models.schedule)],
 	['POST /api/model/retrain', actions(training.retrain)],

@@ -35,15 +35,20 @@ export function sameSecret(given, wanted) {
 
 /** A request's body, up to a limit. */
 async function readBody(request, limit) {
-	const parts = [];
+	let parts = [];
 	let size = 0;
 	for await (const part of request) {
 		size += part.length;
-		if (size > limit) {
-			throw new Refusal(413, `more than ${limit >> 20} MB were sent`,
-				limit === UPLOAD_LIMIT ? 'Load larger files with psql: \\copy, or echolon_load_csv with the path of a file of the server.' : null);
+		if (size <= limit) {
+			parts.push(part);
+		} else {
+			// What comes is read to its end, or the browser would not see the answer.
+			parts = [];
 		}
-		parts.push(part);
+	}
+	if (size > limit) {
+		throw new Refusal(413, `more than ${limit >> 20} MB were sent`,
+			limit === UPLOAD_LIMIT ? 'Load larger files with psql: \\copy, or echolon_load_csv with the path of a file of the server.' : null);
 	}
 	return Buffer.concat(parts);
 }

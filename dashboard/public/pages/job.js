@@ -68,7 +68,9 @@ export async function job(place, page) {
 		} else {
 			meter.removeAttribute('value');
 		}
-		stage.textContent = progress ? `${progress.phase}${progress.total ? `: ${format.count(progress.done)} of ${format.count(progress.total)}` : ''}` : 'Running …';
+		// A load counts bytes, the others rows, trees or rounds.
+		const amount = now.kind === 'load' ? format.bytes : format.count;
+		stage.textContent = progress ? `${progress.phase}${progress.total ? `: ${amount(progress.done)} of ${amount(progress.total)}` : ''}` : 'Running …';
 		const tiles = [['Time', format.seconds(progress?.seconds ?? now.seconds)]];
 		if (progress) {
 			tiles.push(['Done', progress.fraction === null ? '–' : format.percent(progress.fraction, 0)], ['Left, about', format.seconds(progress.remaining_seconds)],

@@ -49,19 +49,25 @@ function classes(report) {
 	], report.filter((row) => row.label !== 'accuracy'));
 }
 
-/** Counts at a threshold, from the ROC curve and how many rows of each side there are. */
-export function countsAt(roc, threshold, positives, negatives) {
-	let at = roc[0];
-	for (const row of roc) {
-		if (row.threshold === null || row.threshold >= threshold) {
-			at = row;
-		} else {
-			break;
+/**
+ * What there is at each threshold, from both curves: the ROC curve leaves out points
+ * of a straight line, the other one does not know how many are false where none is found.
+ */
+export function thresholds(roc, pr, positives, negatives) {
+	const steps = roc.map((row) => ({ threshold: row.threshold ?? Infinity, tp: row.true_positive_rate * positives, fp: row.false_positive_rate * negatives }));
+	for (const row of pr) {
+		if (row.precision > 0 && row.threshold !== null) {
+			const tp = row.recall * positives;
+			steps.push({ threshold: row.threshold, tp, fp: tp / row.precision - tp });
 		}
 	}
-	const tp = Math.round(at.true_positive_rate * positives);
-	const fp = Math.round(at.false_positive_rate * negatives);
-	return { tp, fp, fn: positives - tp, tn: negatives - fp, tpr: at.true_positive_rate, fpr: at.false_positive_rate, precision: tp + fp > 0 ? tp / (tp + fp) : null };
+	return steps.map((step) => ({ ...step, tp: Math.round(step.tp), fp: Math.round(step.fp) })).sort((a, b) => b.threshold - a.threshold);
+}
+
+/** Counts where rows are taken for the class from a threshold on. */
+export function countsAt(steps, threshold, positives, negatives) {
+	const { tp, fp } = steps.findLast((step) => step.threshold >= threshold) ?? steps[0];
+	return { tp, fp, fn: positives - tp, tn: negatives - fp, tpr: tp / Math.max(1, positives), fpr: fp / Math.max(1, negatives), precision: tp + fp > 0 ? tp / (tp + fp) : null };
 }
 
 function curves(answer, name, version) {
@@ -73,7 +79,8 @@ function curves(answer, name, version) {
 		}
 		const positives = report.rows.find((row) => row.label === label)?.support ?? 0;
 		const negatives = report.rows.filter((row) => labels.includes(row.label)).reduce((sum, row) => sum + row.support, 0) - positives;
-		let now = countsAt(roc.rows, 0.5, positives, negatives);
+		const steps = thresholds(roc.rows, pr.rows, positives, negatives);
+		let now = countsAt(steps, 0.5, positives, negatives);
 		const rocFigure = rocChart(roc.rows, () => now);
 		const prFigure = precisionRecallChart(pr.rows, () => now);
 		const numbers = h('div', { class: 'tiles', 'aria-live': 'polite' });
@@ -84,7 +91,7 @@ function curves(answer, name, version) {
 		const cost = (counts) => counts.fn * Number(miss.value) + counts.fp * Number(alarm.value);
 		const move = () => {
 			const threshold = Number(slider.value);
-			now = countsAt(roc.rows, threshold, positives, negatives);
+			now = countsAt(steps, threshold, positives, negatives);
 			output.textContent = threshold.toFixed(2);
 			slider.setAttribute('aria-valuetext', `${threshold.toFixed(2)}: ${now.tp} of ${positives} found, ${now.fp} false alarms`);
 			replace(numbers, [
@@ -100,7 +107,7 @@ function curves(answer, name, version) {
 		const cheapest = h('button', { type: 'button', onclick: () => {
 			let best = 0.5;
 			for (let i = 0; i <= 100; i += 1) {
-				if (cost(countsAt(roc.rows, i / 100, positives, negatives)) < cost(countsAt(roc.rows, best, positives, negatives))) {
+				if (cost(countsAt(steps, i / 100, positives, negatives)) < cost(countsAt(steps, best, positives, negatives))) {
 					best = i / 100;
 				}
 			}

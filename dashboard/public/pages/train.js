@@ -35,9 +35,10 @@ export async function train(place, page) {
 		replace(place, h('h1', {}, 'Train a model'), empty('There is no table that this role may read.', h('p', {}, link('#/data', 'Load a CSV file'), ' first.')));
 		return;
 	}
-	const asked = page.query.get('table');
+	const wanted = page.query.get('table');
+	const asked = relations.find((row) => row.relation === wanted || row.name === wanted)?.relation ?? '';
 	const table = select([['', 'choose …'], ...relations.map((row) => [row.relation, `${row.relation}${row.kind === 'table' ? '' : ` (${row.kind})`}${row.rows ? `, ${format.count(row.rows)} rows` : ''}`])],
-		asked ?? '', { name: 'table' });
+		asked, { name: 'table' });
 	const rest = h('div', {});
 	table.addEventListener('change', () => {
 		history.replaceState(null, '', `#/train?table=${encodeURIComponent(table.value)}`);

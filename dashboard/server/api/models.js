@@ -66,8 +66,8 @@ export async function model(context) {
 		db.read(context, 'SELECT alias, version FROM echolon.model_aliases WHERE model = $1', [name]),
 		part(() => of('echolon_metrics', shown.version)),
 		before ? part(() => of('echolon_metrics', before.version)) : { rows: [] },
-		part(() => db.read(context, `SELECT rank, feature, importance, splits FROM ${db.fn('echolon_feature_importance')}($1, version => $2) LIMIT 30`,
-			[name, shown.version])),
+		part(() => db.read(context, `SELECT rank, feature, importance, splits FROM echolon.feature_importance
+			WHERE model = $1 AND version = $2 ORDER BY rank LIMIT 30`, [name, shown.version])),
 		part(() => of('echolon_report', shown.version)),
 		db.read(context, `SELECT kind, started_by, state, version, champion, rows_used, rows_compared, metric, score, champion_score, seconds, reason, error, run_by, finished_at
 			FROM echolon.training_runs WHERE model = $1 ORDER BY finished_at DESC LIMIT 30`, [name]),
@@ -87,16 +87,18 @@ export async function charts(context) {
 	const arguments_ = [found.model, version];
 	const learning = part(() => db.read(context, `
 		SELECT n_estimators, train, held_out FROM (
-			SELECT *, row_number() OVER () AS n, count(*) OVER () AS of FROM ${db.fn('echolon_learning_curve')}($1, version => $2)) AS c
-		WHERE n % greatest(1, of / ${CURVE_POINTS}) = 0 OR n = 1 OR n = of`, arguments_));
+			SELECT n_estimators, train, held_out, row_number() OVER (ORDER BY n_estimators) AS n, count(*) OVER () AS of
+			FROM echolon.learning_curve WHERE model = $1 AND version = $2) AS c
+		WHERE n % greatest(1, of / ${CURVE_POINTS}) = 0 OR n = 1 OR n = of ORDER BY n_estimators`, arguments_));
 	if (found.task === 'regression') {
 		const [points, histogram, curve] = await Promise.all([
 			part(() => db.read(context, `
 				SELECT actual, predicted FROM (
-					SELECT *, row_number() OVER () AS n, count(*) OVER () AS of FROM ${db.fn('echolon_residuals')}($1, version => $2)) AS r
+					SELECT actual, predicted, row_number() OVER () AS n, count(*) OVER () AS of
+					FROM echolon.residuals WHERE model = $1 AND version = $2) AS r
 				WHERE n % greatest(1, (of + ${POINTS - 1}) / ${POINTS}) = 0`, arguments_)),
 			part(() => db.read(context, `
-				WITH r AS MATERIALIZED (SELECT residual FROM ${db.fn('echolon_residuals')}($1, version => $2)),
+				WITH r AS MATERIALIZED (SELECT residual FROM echolon.residuals WHERE model = $1 AND version = $2),
 					b AS (SELECT percentile_cont(0.005) WITHIN GROUP (ORDER BY residual) AS low,
 						percentile_cont(0.995) WITHIN GROUP (ORDER BY residual) AS high FROM r)
 				SELECT low + (high - low) * (bin - 1) / 40 AS low, low + (high - low) * bin / 40 AS high, count
@@ -113,10 +115,8 @@ export async function charts(context) {
 		"SELECT parameters->>'positive_class' AS positive FROM echolon.model_versions WHERE model = $1 AND version = $2", arguments_, { quiet: true });
 	// Of two classes the later one is the positive one unless the training said otherwise.
 	const label = wanted ?? positive ?? (labels.length === 2 ? labels[1] : report.rows.slice(0, -3).sort((a, b) => b.support - a.support)[0]?.label ?? null);
-	const curveOf = (fn, columns) => part(() => db.read(context, `
-		SELECT ${columns} FROM (
-			SELECT *, row_number() OVER () AS n, count(*) OVER () AS of FROM ${db.fn(fn)}($1, $2, version => $3)) AS c
-		WHERE n % greatest(1, of / ${CURVE_POINTS}) = 0 OR n = 1 OR n = of`, [found.model, label, version]));
+	// At most a thousand points, and all of them: the page counts by their thresholds.
+	const curveOf = (fn, columns) => part(() => db.read(context, `SELECT ${columns} FROM ${db.fn(fn)}($1, $2, version => $3)`, [found.model, label, version]));
 	const [confusion, roc, pr, calibration, curve] = await Promise.all([
 		part(() => db.read(context, `SELECT actual, predicted, count FROM ${db.fn('echolon_confusion_matrix')}($1, version => $2) LIMIT 900`, arguments_)),
 		curveOf('echolon_roc_curve', "nullif(threshold, 'Infinity') AS threshold, false_positive_rate, true_positive_rate"),
@@ -128,14 +128,22 @@ export async function charts(context) {
 	return { task: found.task, version, label, labels, report, confusion, roc, pr, calibration, learning: curve };
 }
 
-/** Drift now, on the model's own relation (one pass over it), and what was recorded before. */
+/** What monitoring recorded, and drift now on the model's own relation: one pass over it. */
 export async function drift(context) {
 	const { db } = context.session;
 	const found = await findModel(context, text(context.query.get('name'), 'name'));
-	const recorded = db.hasView('monitoring') ? await part(() => db.read(context, `
-		SELECT at, kind, feature, metric, value, threshold, verdict FROM (
-			SELECT *, dense_rank() OVER (PARTITION BY kind ORDER BY at DESC) AS age FROM echolon.monitoring WHERE model = $1) AS m
-		WHERE age <= 60 ORDER BY at DESC LIMIT 3000`, [found.model])) : null;
+	let recorded = null;
+	if (db.hasView('monitoring')) {
+		// The predictions, the scores, and the eight features that drifted most at the last time.
+		recorded = await db.read(context, `
+			WITH points AS (SELECT DISTINCT point FROM echolon.monitoring WHERE model = $1 ORDER BY point DESC LIMIT 60),
+				worst AS (SELECT feature FROM echolon.monitoring
+					WHERE model = $1 AND point = (SELECT max(point) FROM points) AND kind = 'feature' AND metric = 'psi' ORDER BY value DESC LIMIT 8)
+			SELECT at, version, relation, kind, feature, metric, value, threshold, verdict FROM echolon.monitoring
+			WHERE model = $1 AND point IN (SELECT point FROM points)
+				AND (kind IN ('prediction', 'score') AND metric <> 'jensen_shannon' OR metric = 'psi' AND feature IN (SELECT feature FROM worst))
+			ORDER BY at DESC, value DESC LIMIT 3000`, [found.model]);
+	}
 	if (context.query.get('now') !== 'true' || found.relation === null) {
 		return { recorded, now: null };
 	}
@@ -143,6 +151,15 @@ export async function drift(context) {
 		now: await db.read(context, `
 			SELECT feature, kind, rows, psi, jensen_shannon, ks, missing_rate, training_missing_rate, unseen_rate, threshold, verdict
 			FROM ${db.fn('echolon_drift')}($1, $2) LIMIT 500`, [found.model, found.relation]) };
+}
+
+/** Record how the model is doing now, for the chart over time. */
+export async function monitor(context) {
+	const { db } = context.session;
+	const name = text(context.body.model, 'model');
+	const [result] = await db.write(context, (query) => query(
+		`SELECT drift_verdict, score_verdict, reason FROM ${db.fn('echolon_monitor')}($1)`, [name]), { timeout: context.dashboard.config.jobTimeout });
+	return { result };
 }
 
 /** Columns to fill in for a try, with a row of the relation to begin with. */

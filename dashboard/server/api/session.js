@@ -1,5 +1,5 @@
 // Signing in and out.
-import { Refusal, isConnectionError } from '../errors.js';
+import { Refusal } from '../errors.js';
 import { sameSecret } from '../server.js';
 
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
@@ -44,10 +44,11 @@ export async function login(context) {
 	try {
 		context.session = await dashboard.sessions.open(user, word(body, 'password'), database);
 	} catch (error) {
-		if (/^28/.test(error.code ?? '') || (/SASL|client password/.test(error.message) && !isConnectionError(error))) {
+		if (/^28/.test(error.code ?? '')) {
 			dashboard.failures.push(Date.now());
 			await pause(300);
-			throw new Refusal(401, `PostgreSQL did not let "${user}" in`, error.severity ? `It says: ${error.message}` : 'This role needs its password.');
+			throw new Refusal(401, `PostgreSQL did not let "${user}" in`,
+				error.code === '28P01' && word(body, 'password') === '' ? 'This role needs its password.' : `It says: ${error.message}`);
 		}
 		throw error;
 	}
