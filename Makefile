@@ -5,6 +5,7 @@
 #                               that has it installed; REGRESS=name, ISOLATION=name for one alone
 #   make prove_installcheck     TAP tests (crash, standby, dump, …); not as root
 #   make demo, make demo-stop   a private server with data, models and predictions
+#   make dashboard              the models in a browser: the demo's, or those of PGHOST, PGDATABASE, …
 #   make test                   everything; installs what is missing on Debian and Ubuntu
 #   make unit                   the learner alone, under sanitizers, without a server
 #   make parity                 features against numbers of pandas
@@ -98,6 +99,9 @@ demo:
 demo-stop:
 	@$(here)scripts/demo stop
 
+dashboard:
+	@$(here)scripts/dashboard $(DASHBOARD_FLAGS)
+
 test:
 	@$(here)scripts/test
 
@@ -120,4 +124,4 @@ dist:
 	git archive --format=zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
 		-o $(EXTENSION)-$(EXTVERSION).zip HEAD
 
-.PHONY: demo demo-stop test unit parity accuracy bench docs dist prove_installcheck
+.PHONY: demo demo-stop dashboard test unit parity accuracy bench docs dist prove_installcheck

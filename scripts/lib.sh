@@ -140,7 +140,7 @@ make_work_dir()
 copy_project()
 {
 	mkdir -p "$1"
-	tar -C "$TOP" --exclude=./.git --exclude=./.demo --exclude=./.bench --exclude='*.o' --exclude='*.so' \
+	tar -C "$TOP" --exclude=./.git --exclude=./.demo --exclude=./.bench --exclude=node_modules --exclude='*.o' --exclude='*.so' \
 		--exclude='./echolon--*.sql' --exclude=./results --exclude=./output_iso --exclude=./tmp_check --exclude=./build --exclude=./test/unit/build \
 		-cf - . | tar -C "$1" --no-same-owner -xf -
 }

@@ -25,7 +25,7 @@ SKIP:
 
 # Without a PostgreSQL: every target is known, building says what to do.
 delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL PG_CONFIG)};
-for my $target (qw(demo demo-stop test unit parity accuracy bench docs dist))
+for my $target (qw(demo demo-stop dashboard test unit parity accuracy bench docs dist))
 {
 	my $said = qx(make -n $target PG_CONFIG=/nowhere/pg_config 2>&1);
 	is($?, 0, "make $target can be run without a PostgreSQL") or diag($said);
