@@ -115,6 +115,78 @@ is($other->safe_psql('bare', "SELECT echolon_reassign_models('analyst', 'somebod
 	"1\nsomebody", 'roles missing: the models are given to another');
 $other->stop;
 
+# ---- everything together: models with versions, aliases, notes, policies, runs, schedules and rights, feature sets and
+# sets of cleaned rows; and where some of the roles and relations are missing
+$node->safe_psql('postgres', 'CREATE DATABASE whole');
+$node->safe_psql('whole', 'CREATE EXTENSION echolon; CREATE SCHEMA shop; GRANT ALL ON SCHEMA shop TO analyst, clerk');
+create_points($node, 1000, database => 'whole', table => 'shop.points');
+create_points($node, 1000, database => 'whole', table => 'shop.passing');
+$node->safe_psql(
+	'whole', q(
+	GRANT SELECT, INSERT ON shop.points, shop.passing TO analyst, clerk;
+	SET ROLE analyst;
+	SET search_path = shop, public;
+	SELECT version FROM echolon_train_rf('points', 'y', features => '{a,b,c}', model => 'hers', n_estimators => 3);
+	SELECT version FROM echolon_train_gb('passing', 'kind', features => '{a,b,c,colour}', model => 'of_passing', n_estimators => 3);
+	INSERT INTO points SELECT id + 1000, a, b + 1, c, colour, day, y + 1, label, kind FROM points;
+	SELECT state FROM echolon_retrain('hers', promote => true);
+	SELECT echolon_set_alias('hers', 'audited', 1);
+	SELECT echolon_add_note('hers', 1, 'the first');
+	SELECT echolon_keep_versions('hers', 7);
+	SELECT echolon_retrain_when('hers', every_rows => 100, every => '7 days', drift_above => 0.25);
+	SELECT echolon_grant_model('hers', 'clerk', 'train');
+	SELECT echolon_grant_model('of_passing', 'public');
+	SELECT echolon_create_features('windows', 'shop.points', date_column => 'day');
+	SELECT echolon_preprocess('clean', 'shop.points', target => 'y', impute => 'median');
+	SELECT drift_verdict FROM echolon_monitor('hers');
+	SELECT echolon_log_predictions('hers', 'shop.points', 'id', sample_fraction => 0.2);
+	RESET ROLE;
+	INSERT INTO echolon.schedule_store SELECT id, 4711, '0 3 * * *', true, 'analyst', now() FROM echolon.model_store WHERE model = 'hers';
+));
+my @seen = (
+	'SELECT model, owner, relation, state, version FROM echolon.models ORDER BY model',
+	$versions,
+	'SELECT * FROM echolon.model_aliases ORDER BY model, alias',
+	'SELECT * FROM echolon.retrain_policies ORDER BY model',
+	'SELECT * FROM echolon.training_runs ORDER BY model, finished_at, version',
+	'SELECT model, schedule, job_id FROM echolon.schedules ORDER BY model',
+	'SELECT * FROM echolon.feature_sets ORDER BY 1',
+	'SELECT * FROM echolon.preprocessings ORDER BY 1',
+	'SELECT grantee, privilege, granted_by, granted_at FROM echolon.grant_store ORDER BY model_id, grantee',
+	'SELECT * FROM echolon.monitoring ORDER BY model, point, kind, feature, metric',
+	'SELECT model, light, reason, last_monitored, worst_psi FROM echolon.model_health ORDER BY model',
+	'SELECT md5(string_agg(l::text, chr(10) ORDER BY model, at, key)) FROM echolon.predictions_log AS l',
+	'SELECT md5(string_agg(w::text, chr(10) ORDER BY id)) FROM shop.windows AS w',
+	'SELECT md5(string_agg(c::text, chr(10) ORDER BY id)) FROM shop.clean AS c',
+	"SELECT sum(echolon_predict('hers', p)), sum(echolon_predict('hers\@audited', p)) FROM shop.points AS p");
+sub seen_as { my ($n, $database, $role) = @_; return map { $n->safe_psql($database, "SET ROLE $role; $_") } @seen }
+my @whole = map { $node->safe_psql('whole', $_) } @seen;
+unlike($_, qr/^$/, 'there is something to restore') for @whole;
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$dump.whole", $node->connstr('whole') ], 'pg_dump of everything');
+$node->safe_psql('postgres', 'CREATE DATABASE again');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('again'), "$dump.whole" ], 'pg_restore of it');
+is($node->safe_psql('again', $seen[$_]), $whole[$_], "everything: $seen[$_]") for 0 .. $#seen;
+is($node->safe_psql('again', "SET ROLE clerk; SET search_path = shop, public; SELECT state FROM echolon_retrain('hers')"), 'unchanged', 'who may train does so, on the same rows');
+is($node->safe_psql('again', "SET ROLE analyst; SELECT echolon_rollback('hers')"), '1', 'and the owner can go back');
+$node->safe_psql('again', "SET ROLE analyst; SELECT echolon_refresh_features('windows'); SELECT echolon_refresh_preprocess('clean')");
+is($node->safe_psql('again', $seen[$_]), $whole[$_], "refreshed: $seen[$_]") for 12, 13;
+
+# The owner and one of the tables are not there.
+my $part = PostgreSQL::Test::Cluster->new('part');
+$part->init;
+$part->start;
+$part->safe_psql('postgres', 'CREATE ROLE clerk LOGIN; CREATE ROLE heir LOGIN');
+$node->command_ok([ 'pg_dump', '-Fc', '-T', 'shop.passing', '-f', "$dump.part", $node->connstr('whole') ], 'pg_dump without a table');
+$part->command_ok([ 'pg_restore', '--exit-on-error', '-O', '-x', '-d', $part->connstr('postgres'), "$dump.part" ], 'pg_restore where a role is missing');
+is($part->safe_psql('postgres', 'SELECT model, owner, state FROM echolon.models ORDER BY model'), "hers|analyst|ready\nof_passing|analyst|relation missing", 'the state says what is missing');
+is($part->safe_psql('postgres', $seen[$_]), $whole[$_], "a part: $seen[$_]") for 1 .. 4, 8 .. 9, 11 .. 14;
+is($part->safe_psql('postgres', "GRANT USAGE ON SCHEMA shop TO clerk, heir; GRANT SELECT ON shop.points TO clerk, heir; SET ROLE clerk; $seen[14]"), $whole[14], 'a role that is there has its rights');
+fails($part, 'postgres', "SELECT echolon_retrain('hers')", qr/the owner of model "hers" does not exist/, 'nobody acts as an owner who is not');
+is($part->safe_psql('postgres', "SELECT echolon_reassign_models('analyst', 'heir')"), '2', 'a superuser gives the models away');
+is($part->safe_psql('postgres', "SET ROLE heir; SELECT state FROM echolon_retrain('hers')"), 'unchanged', 'to somebody who trains them again');
+fails($part, 'postgres', "SELECT echolon_retrain('of_passing')", qr/the relation of model "of_passing" does not exist/, 'where there is something to train on');
+$part->stop;
+
 # ---- what DROP EXTENSION leaves
 $node->safe_psql('custom', 'DROP EXTENSION echolon');
 is( $node->safe_psql('custom', "SELECT count(*) FROM pg_namespace WHERE nspname = 'echolon'"),
