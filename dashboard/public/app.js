@@ -122,6 +122,10 @@ async function whenBack(error) {
 	}
 	looking = true;
 	current.alive = false;
+	// What waits for the server waits in vain: the page is drawn anew.
+	for (const waiting of $('main').querySelectorAll('.spinner')) {
+		waiting.remove();
+	}
 	const since = Date.now();
 	const retry = h('span', {}, 'Looking again …');
 	replace($('banner'), h('div', { class: 'alert bad', role: 'alert' }, h('p', { class: 'what' }, error.message),

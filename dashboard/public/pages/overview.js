@@ -13,10 +13,11 @@ export function skill(metric, score, baseline) {
 	return best === baseline ? null : Math.max(0, Math.min(1, (score - baseline) / (best - baseline)));
 }
 
-const LIGHTS = { green: 'good', yellow: 'warn', amber: 'warn', red: 'bad', grey: 'quiet', gray: 'quiet' };
+// The colour is never all that says it.
+const LIGHTS = { green: ['good', 'healthy'], yellow: ['warn', 'worth a look'], red: ['bad', 'in trouble'], grey: ['quiet', 'not known'] };
 
 export function healthBadge(health) {
-	return health ? h('span', { title: health.reason }, badge(LIGHTS[health.light] ?? 'quiet', health.light)) : null;
+	return health ? h('span', { title: health.reason }, badge(...(LIGHTS[health.light] ?? ['quiet', health.light]))) : null;
 }
 
 export const stateBadge = (text) => badge(text === 'ready' ? 'good' : /imported/.test(text) ? 'quiet' : 'bad', text);
