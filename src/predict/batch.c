@@ -11,7 +11,6 @@
 #include "funcapi.h"
 #include "storage/shmem.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
@@ -98,11 +97,7 @@ batch_room(Batch *batch)
 	batch->labels = palloc(mul_size(file->nlabels, sizeof(Datum)));
 	for (uint32 k = 0; k < file->nlabels; k++)
 		batch->labels[k] = CStringGetTextDatum(batch->model->labels[k]);
-	if (!file->numeric_labels)
-		return;
-	batch->label_numbers = palloc(mul_size(file->nlabels, sizeof(double)));
-	for (uint32 k = 0; k < file->nlabels; k++)
-		batch->label_numbers[k] = DatumGetFloat8(DirectFunctionCall1(float8in, CStringGetDatum(batch->model->labels[k])));
+	batch->label_numbers = predict_label_numbers(batch->model);
 }
 
 /* One row of the result. */
