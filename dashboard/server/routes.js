@@ -20,6 +20,7 @@ export const routes = new Map([
 	['GET /api/model', reads(models.model)],
 	['GET /api/model/charts', reads(models.charts)],
 	['GET /api/model/drift', reads(models.drift)],
+	['GET /api/model/permutation', reads(models.permutation)],
 	['GET /api/model/form', reads(models.form)],
 	['POST /api/model/predict', reads(models.predict)],
 	['POST /api/model/activate', actions(models.activate)],

@@ -171,8 +171,20 @@ test('training runs as the role, and every part of a model\'s page is there', as
 	assert.equal(predicted.prediction.value, value);
 	assert.deepEqual(predicted.whatIf.rows.map((row) => row.value), [0, 3, 6]);
 	assert.equal(predicted.whatIf.rows[1].predicted, value);
+	const { body: why } = await session.post('/api/model/predict', { model: 'points_y', row: { a: 3, b: 1 }, usual: { a: 6, b: 1 } });
+	const [{ usually }] = await sql(DATABASE, "SELECT echolon_predict_json('points_y', '{\"a\": 6, \"b\": 1}') AS usually");
+	assert.deepEqual(why.compared, [{ column: 'a', usual: 6, predicted: usually }]);
+	const { body: shuffled } = await session.get('/api/model/permutation?name=points_y');
+	assert.equal(shuffled.rows[0].column_name, 'a');
 	const { body: drift } = await session.get('/api/model/drift?name=points_y&now=true');
 	assert.ok(drift.now.length >= 2);
+	assert.deepEqual(drift.recorded, []);
+	const { body: recorded } = await session.post('/api/model/monitor', { model: 'points_y' });
+	assert.match(recorded.result.drift_verdict, /stable|drift/);
+	const { body: later } = await session.get('/api/model/drift?name=points_y');
+	assert.ok(later.recorded.some((row) => row.kind === 'prediction' && row.metric === 'psi'));
+	assert.ok(later.recorded.some((row) => row.feature === 'a' && row.metric === 'psi'));
+	assert.equal((await session.get('/api/overview')).body.health[0].model, 'points_y');
 	assert.equal((await session.post('/api/model/rollback', { model: 'points_y' })).body.version, 1);
 	assert.equal((await session.get('/api/model?name=points_y')).body.model.version, 1);
 	assert.equal((await session.post('/api/model/activate', { model: 'points_y', version: 2 })).status, 200);
@@ -182,6 +194,35 @@ test('training runs as the role, and every part of a model\'s page is there', as
 	for (const line of [...page.sql, ...charts.sql, ...predicted.sql]) {
 		await sql(DATABASE, line.text);
 	}
+});
+
+test('classes, many of them, and models of groups', async () => {
+	await sql(DATABASE, `CREATE TABLE fruit AS SELECT i AS id, i % 90 AS weight, 'shop ' || i % 2 AS shop, (ARRAY['fig', 'pear', 'a b', '1'])[1 + (i % 90) / 23] AS kind FROM generate_series(1, 1200) AS i;
+		SELECT echolon_train_gb('fruit', 'kind', n_estimators => 10, exclude => '{id}', group_by => '{shop}')`);
+	const { body: page } = await session.get('/api/model?name=fruit_kind');
+	assert.deepEqual(page.groups.rows.map((row) => row.group_key?.shop), ['shop 0', 'shop 1']);
+	const { body: charts } = await session.get(`/api/model/charts?name=fruit_kind&label=${encodeURIComponent('a b')}`);
+	assert.equal(charts.label, 'a b');
+	assert.equal(charts.confusion.rows.length, 16);
+	assert.ok(charts.roc.rows.length > 1 && charts.calibration.rows.length > 1);
+	const { body } = await session.post('/api/model/predict', { model: 'fruit_kind', row: { weight: 5, shop: 'shop 1' }, usual: { weight: 80 } });
+	assert.equal(body.prediction.class, 'fig');
+	assert.equal(body.label, 'fig');
+	assert.ok(body.compared[0].predicted < body.prediction.value);
+	assert.equal((await session.get('/api/model/charts?name=fruit_kind')).body.labels.length, 4);
+});
+
+test('a model that came from elsewhere, without a table', async () => {
+	await sql(DATABASE, "SELECT echolon_import_model('guest', echolon_export_model('points_y'))");
+	const [{ relation }] = await sql(DATABASE, "SELECT relation FROM echolon.models WHERE model = 'guest'");
+	assert.equal(relation, null);
+	for (const path of ['/api/model?name=guest', '/api/model/charts?name=guest', '/api/model/drift?name=guest&now=true']) {
+		const { status, body } = await session.get(path);
+		assert.equal(status, 200, `${path}: ${JSON.stringify(body.error)}`);
+	}
+	const { body: form } = await session.get('/api/model/form?name=guest');
+	assert.deepEqual(form.columns.map((column) => column.name).sort(), ['a', 'b']);
+	assert.equal((await session.post('/api/model/drop', { model: 'guest' })).status, 200);
 });
 
 test('features are looked at without leaving anything, then made', async () => {

@@ -25,6 +25,7 @@ function test(name, run) {
 			await run();
 		} catch (error) {
 			stumbled = name;
+			console.error(complaints.join('\n'));
 			await page?.screenshot({ path: path.join(SCREENSHOTS ?? ECHOLON_SERVER ?? '.', 'failed.png') }).catch(() => {});
 			throw error;
 		}
@@ -171,6 +172,11 @@ test('from a model to a prediction', async () => {
 	await form.locator('.answer b').getByText(Math.round(worth).toLocaleString('en-US'), { exact: true }).waitFor();
 	await page.getByRole('button', { name: 'Measure drift now' }).click();
 	await page.getByRole('region', { name: 'Drift now' }).waitFor();
+	await page.getByRole('button', { name: 'Record it' }).click();
+	await page.getByRole('heading', { name: 'Drift over time' }).waitFor();
+	await page.getByRole('heading', { name: 'Score over time' }).waitFor();
+	await form.getByRole('heading', { name: 'Why this sale_price?' }).waitFor();
+	await picture(page, 'model-regression', { fullPage: true });
 	await goTo(page, 'model/customers_churn');
 	await heading(page, 'customers_churn');
 	await page.getByRole('heading', { name: 'ROC curve' }).waitFor();
@@ -200,6 +206,8 @@ test('another training is another version: better or worse, activated, rolled ba
 	await heading(page, 'Models');
 	await page.getByRole('link', { name: 'customers_churn' }).first().click();
 	await page.getByText(/▼ .* worse/).first().waitFor();
+	await page.getByRole('button', { name: 'Measure by shuffling' }).click();
+	await page.getByRole('region', { name: 'Importance by shuffling' }).waitFor();
 	await page.getByRole('button', { name: 'Activate version 1' }).click();
 	await page.getByText('Version 1 is active.').waitFor();
 	assert.equal((await sql(DATABASE, "SELECT version FROM echolon.models WHERE model = 'customers_churn'"))[0].version, 1);

@@ -49,10 +49,21 @@ function metricsTable(answer) {
 	].filter(Boolean), answer.metrics.rows);
 }
 
+/** Models of groups, beside the common one. */
+function groupsCard({ rows }) {
+	return card('Groups', {}, table('Groups', [
+		{ name: 'Group', cell: (row) => (row.group_key === null ? 'all others' : Object.entries(row.group_key).map(([column, value]) => `${column} ${value}`).join(', ')) },
+		{ name: 'Rows', number: true, cell: (row) => format.count(row.rows_used) },
+		{ name: 'Its own model', number: true, cell: (row) => format.metric(row.metric, row.score) },
+		{ name: 'The common one', number: true, cell: (row) => format.metric(row.metric, row.common_score) },
+		{ name: 'Baseline', number: true, cell: (row) => format.metric(row.metric, row.baseline) },
+	], rows), h('p', { class: 'muted' }, `${format.metricName(rows[0].metric)} within the group, on rows that were not learned from.`));
+}
+
 function importanceCard(answer) {
-	const { rows, trouble } = answer.importance;
+	const { rows, trouble: missing } = answer.importance;
 	if (rows.length === 0) {
-		return card('What it relies on', {}, empty(trouble?.message ?? 'No tree has a split.'));
+		return card('What it relies on', {}, empty(missing?.message ?? 'No tree has a split.'));
 	}
 	const top = rows.slice(0, 12);
 	const most = rows[0].importance || 1;
@@ -61,8 +72,20 @@ function importanceCard(answer) {
 		{ name: 'Share of the gain', cell: (row) => h('span', { class: 'withbar wide' }, bar(row.importance / most), format.percent(row.importance)) },
 		{ name: 'Splits', number: true, cell: (row) => format.count(row.splits) },
 	], list, { className: 'importance' });
+	const shuffled = h('div', {});
+	const trouble = h('div', {});
+	const measure = button('Measure by shuffling', () => act(measure, trouble, async () => {
+		const { rows: losses } = await get('/api/model/permutation', { name: answer.model.model, version: answer.shown });
+		const worst = Math.max(losses[0]?.importance ?? 0, 1e-12);
+		const lost = answer.model.task === 'regression' ? 'R² that is lost' : 'Log loss that is added';
+		replace(shuffled, table('Importance by shuffling', [
+			{ name: 'Column', cell: (row) => row.column_name },
+			{ name: lost, cell: (row) => h('span', { class: 'withbar wide' }, bar(row.importance / worst), `${format.number(row.importance, 3)} ± ${format.number(row.stddev, 2)}`) },
+		], losses.slice(0, 12), { className: 'importance' }), h('p', { class: 'muted' }, `When a column of ${answer.model.relation} is shuffled among at most 2,000 of its rows, three times.`));
+	}));
 	return card('What it relies on', {}, draw(top), rows.length > top.length ? h('details', {}, h('summary', {}, `The next ${rows.length - top.length}`), draw(rows.slice(top.length))) : null,
-		h('p', { class: 'muted' }, 'Measured on training rows. ', h('code', {}, 'echolon_permutation_importance'), ' measures on any rows.'));
+		h('p', { class: 'muted' }, 'Measured on training rows, where columns of many values look better than they are.'),
+		answer.model.relation ? h('div', { class: 'buttons' }, measure) : null, trouble, shuffled);
 }
 
 function versionsCard(answer, name, redraw) {
@@ -174,6 +197,7 @@ export async function model(place, page) {
 			h('div', { class: 'pair' }, importanceCard(answer), card('Try it out', { id: 'try' }, form)),
 			charts,
 			card('All metrics', {}, metricsTable(answer), h('p', { class: 'muted' }, shown.measured_on === 'none' ? 'No rows were held out.' : `Measured on: ${shown.measured_on?.replaceAll('_', ' ') ?? '–'}. Baseline: ${shown.baseline_name ?? 'the mean, or the most frequent class'}.${found.task === 'regression' ? ` Errors are in the unit of ${found.target}.` : ''}`)),
+			answer.groups?.rows.length ? groupsCard(answer.groups) : null,
 			versionsCard(answer, name, draw),
 			driftPlace,
 			runsCard(answer), h('div', { class: 'pair' }, scheduleCard(answer, name, draw), parametersCard(answer)),

@@ -2,7 +2,7 @@
 import { h, replace } from '../h.js';
 import { get, post } from '../api.js';
 import * as format from '../format.js';
-import { act, bar, button, empty, field, select } from '../ui.js';
+import { act, bar, button, empty, field, select, table } from '../ui.js';
 import { whatIfChart } from '../charts.js';
 
 const IN_SIGHT = 6;
@@ -29,6 +29,23 @@ function answerOf(prediction, model) {
 	const all = Object.entries(prediction.probabilities).sort((a, b) => b[1] - a[1]).slice(0, 6);
 	return h('div', { class: 'answer' }, h('p', {}, h('span', {}, `predicted ${model.target}`), h('b', {}, prediction.class)),
 		h('ul', { class: 'probabilities' }, all.map(([label, p]) => h('li', {}, h('span', {}, label), bar(p), h('span', {}, format.percent(p))))));
+}
+
+/** How far the prediction is from what it would be if one column had its usual value. */
+function comparison(result, model) {
+	const rows = (result.compared ?? []).map((row) => ({ ...row, by: result.prediction.value - row.predicted }))
+		.filter((row) => Math.abs(row.by) > 1e-9).sort((a, b) => Math.abs(b.by) - Math.abs(a.by)).slice(0, 8);
+	if (rows.length === 0) {
+		return null;
+	}
+	const most = Math.abs(rows[0].by);
+	const amount = (by) => `${by > 0 ? '+' : '−'}${result.label === null ? format.number(Math.abs(by)) : `${(100 * Math.abs(by)).toFixed(1)} points`}`;
+	return h('div', {}, h('h3', {}, result.label === null ? `Why this ${model.target}?` : `Why this probability of ${result.label}?`),
+		table('What makes it unusual', [
+			{ name: 'Column', cell: (row) => h('span', {}, row.column, h('small', {}, `usually ${row.usual}`)) },
+			{ name: 'Changes the prediction by', cell: (row) => h('span', { class: 'withbar wide' }, bar(Math.abs(row.by) / most, row.by < 0 ? 'less' : ''), amount(row.by)) },
+		], rows, { className: 'importance' }),
+		h('p', { class: 'muted' }, 'Against the same row with the usual value of that column alone (median, or most frequent of the first rows). They do not add up where columns work together.'));
 }
 
 export async function tryOut(name, model, answer) {
@@ -59,9 +76,10 @@ export async function tryOut(name, model, answer) {
 		} else if (column) {
 			values = column.values.slice(0, 20);
 		}
-		const result = await post('/api/model/predict', { model: name, version: answer.shown, row: given,
+		const usual = Object.fromEntries(sorted.filter((one) => one.usual !== undefined && !one.is_key).slice(0, 40).map((one) => [one.name, one.usual]));
+		const result = await post('/api/model/predict', { model: name, version: answer.shown, row: given, usual,
 			...(column ? { vary: column.name, values } : {}) });
-		replace(shown, answerOf(result.prediction, model), result.whatIf ? whatIfChart(result.whatIf, column.kind, model.target) : null);
+		replace(shown, answerOf(result.prediction, model), comparison(result, model), result.whatIf ? whatIfChart(result.whatIf, column.kind, model.target) : null);
 	});
 	vary.addEventListener('change', run);
 	const fields = sorted.map((column) => field(column.name, inputs.get(column.name), column.type));
