@@ -173,6 +173,8 @@ test('from a model to a prediction', async () => {
 	await page.getByRole('button', { name: 'Measure drift now' }).click();
 	await page.getByRole('region', { name: 'Drift now' }).waitFor();
 	await page.getByRole('button', { name: 'Record it' }).click();
+	await page.getByText('One record so far').waitFor();
+	await page.getByRole('button', { name: 'Record it' }).click();
 	await page.getByRole('heading', { name: 'Drift over time' }).waitFor();
 	await page.getByRole('heading', { name: 'Score over time' }).waitFor();
 	await form.getByRole('heading', { name: 'Why this sale_price?' }).waitFor();
@@ -182,7 +184,18 @@ test('from a model to a prediction', async () => {
 	await page.getByRole('heading', { name: 'ROC curve' }).waitFor();
 	await page.locator('#try .probabilities').waitFor();
 	await picture(page, 'model', { fullPage: true });
-	await picture(page, 'model-top');
+	if (SCREENSHOTS) {
+		// For the README: most of the page in one look.
+		const wide = await open({ viewport: { width: 1180, height: 2090 }, deviceScaleFactor: 0.85 });
+		await signIn(wide);
+		await heading(wide, 'Models');
+		await goTo(wide, 'model/customers_churn');
+		await wide.getByRole('heading', { name: 'ROC curve' }).waitFor();
+		await wide.locator('#try .probabilities').waitFor();
+		await wide.waitForFunction(() => document.querySelectorAll('.chart svg').length >= 5);
+		await picture(wide, 'dashboard-model');
+		await wide.context().close();
+	}
 });
 
 test('the threshold moves counts, and they are those of the held-out rows', async () => {

@@ -1,5 +1,5 @@
 // One model: how good, what it relies on, where it errs, its versions and runs.
-import { h, replace } from '../h.js';
+import { append, h, replace } from '../h.js';
 import { get, post, state } from '../api.js';
 import * as format from '../format.js';
 import { act, badge, bar, button, card, confirm, empty, field, later, link, noteBox, say, sqlText, table, time } from '../ui.js';
@@ -172,7 +172,9 @@ export async function model(place, page) {
 		}
 		const found = answer.model;
 		const shown = answer.versions.find((row) => row.version === answer.shown);
-		const charts = h('div', { class: 'charts' });
+		const left = h('div', { class: 'column' }, importanceCard(answer));
+		const right = h('div', { class: 'column' });
+		const wide = h('div', {});
 		const form = h('div', {});
 		const driftPlace = h('div', {});
 		const trouble = h('div', {});
@@ -194,8 +196,8 @@ export async function model(place, page) {
 			answer.health?.reason ? h('p', {}, answer.health.reason) : null,
 			headline(answer),
 			sentences.length ? card('In words', {}, h('ul', {}, sentences.map((row) => h('li', {}, row.sentence))), use.map((row) => sqlText(row.sentence))) : null,
-			h('div', { class: 'pair' }, importanceCard(answer), card('Try it out', { id: 'try' }, form)),
-			charts,
+			h('div', { class: 'pair' }, left, right), wide,
+			card('Try it out', { id: 'try' }, form),
 			card('All metrics', {}, metricsTable(answer), h('p', { class: 'muted' }, shown.measured_on === 'none' ? 'No rows were held out.' : `Measured on: ${shown.measured_on?.replaceAll('_', ' ') ?? '–'}. Baseline: ${shown.baseline_name ?? 'the mean, or the most frequent class'}.${found.task === 'regression' ? ` Errors are in the unit of ${found.target}.` : ''}`)),
 			answer.groups?.rows.length ? groupsCard(answer.groups) : null,
 			versionsCard(answer, name, draw),
@@ -203,7 +205,12 @@ export async function model(place, page) {
 			runsCard(answer), h('div', { class: 'pair' }, scheduleCard(answer, name, draw), parametersCard(answer)),
 			state.session.readOnly ? null : h('div', { class: 'buttons' }, drop), trouble);
 		await Promise.all([
-			later(charts, () => drawCharts(name, answer.shown, found), 'Drawing …'),
+			later(right, async () => {
+				const parts = await drawCharts(name, answer.shown, found);
+				append(left, parts.left ?? []);
+				replace(wide, parts.wide ?? []);
+				return parts.right;
+			}, 'Drawing …'),
 			later(form, () => tryOut(name, found, answer)),
 			later(driftPlace, () => driftCard(name, found)),
 		]);

@@ -34,17 +34,19 @@ function answerOf(prediction, model) {
 /** How far the prediction is from what it would be if one column had its usual value. */
 function comparison(result, model) {
 	const rows = (result.compared ?? []).map((row) => ({ ...row, by: result.prediction.value - row.predicted }))
-		.filter((row) => Math.abs(row.by) > 1e-9).sort((a, b) => Math.abs(b.by) - Math.abs(a.by)).slice(0, 8);
-	if (rows.length === 0) {
+		.sort((a, b) => Math.abs(b.by) - Math.abs(a.by)).slice(0, 8);
+	const most = Math.abs(rows[0]?.by ?? 0);
+	if (most < 1e-9) {
 		return null;
 	}
-	const most = Math.abs(rows[0].by);
+	// What is nothing beside the first is not worth a line.
+	const told = rows.filter((row) => Math.abs(row.by) > most / 50);
 	const amount = (by) => `${by > 0 ? '+' : '−'}${result.label === null ? format.number(Math.abs(by)) : `${(100 * Math.abs(by)).toFixed(1)} points`}`;
 	return h('div', {}, h('h3', {}, result.label === null ? `Why this ${model.target}?` : `Why this probability of ${result.label}?`),
 		table('What makes it unusual', [
 			{ name: 'Column', cell: (row) => h('span', {}, row.column, h('small', {}, `usually ${row.usual}`)) },
 			{ name: 'Changes the prediction by', cell: (row) => h('span', { class: 'withbar wide' }, bar(Math.abs(row.by) / most, row.by < 0 ? 'less' : ''), amount(row.by)) },
-		], rows, { className: 'importance' }),
+		], told, { className: 'importance' }),
 		h('p', { class: 'muted' }, 'Against the same row with the usual value of that column alone (median, or most frequent of the first rows). They do not add up where columns work together.'));
 }
 
@@ -89,8 +91,7 @@ export async function tryOut(name, model, answer) {
 		}
 	}, { class: 'quiet' });
 	run();
-	return h('form', {
-		class: 'tryout',
+	return h('div', { class: 'pair tryout' }, h('form', {
 		onsubmit: (event) => {
 			event.preventDefault();
 			run();
@@ -100,5 +101,5 @@ export async function tryOut(name, model, answer) {
 	h('div', { class: 'fields' }, fields.slice(0, IN_SIGHT)),
 	fields.length > IN_SIGHT ? h('details', {}, h('summary', {}, `The other ${fields.length - IN_SIGHT} columns`), h('div', { class: 'fields' }, fields.slice(IN_SIGHT))) : null,
 	h('div', { class: 'fields' }, field('And vary', vary)),
-	h('div', { class: 'buttons' }, predict, blank), trouble, shown);
+	h('div', { class: 'buttons' }, predict, blank), trouble), shown);
 }
