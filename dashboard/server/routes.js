@@ -29,6 +29,7 @@ export const routes = new Map([
 	['POST /api/model/monitor', actions(models.monitor)],
 	['POST /api/model/drop', actions(models.drop)],
 	['POST /api/model/schedule', actions(models.schedule)],
+	['POST /api/model/policy', actions(models.policy)],
 	['POST /api/model/retrain', actions(training.retrain)],
 
 	['GET /api/relations', reads(relations.list)],

@@ -202,6 +202,13 @@ test('training runs as the role, and every part of a model\'s page is there', as
 	assert.equal((await session.post('/api/model/rollback', { model: 'points_y' })).body.version, 1);
 	assert.equal((await session.get('/api/model?name=points_y')).body.model.version, 1);
 	assert.equal((await session.post('/api/model/activate', { model: 'points_y', version: 2 })).status, 200);
+	assert.equal((await session.post('/api/model/policy', { model: 'points_y', every_rows: '1000', every: '30 days', drift_above: '0.25' })).status, 200);
+	await sql(DATABASE, "SELECT echolon_retrain_when('points_y', every_rows => 10, max_seconds => 60, max_memory => '512MB')");
+	const due = await session.post('/api/model/policy', { model: 'points_y', every_rows: '', every: '7 days' });
+	assert.equal(due.status, 200, JSON.stringify(due.body.error));
+	assert.deepEqual((await session.get('/api/model?name=points_y')).body.policy, { every_rows: null, every: '7 days', at: null, drift_above: null, error_above: null,
+		tolerance: null, max_seconds: 60, max_memory: 524288 });
+	assert.match((await session.post('/api/model/policy', { model: 'points_y', every: 'soon' })).body.error.message, /interval/);
 	const again = await session.post('/api/model/retrain', { model: 'points_y' });
 	assert.equal((await jobEnd(session, again.body.job.id)).result.state, 'unchanged');
 	// Every statement that a page shows can be run by itself.

@@ -143,6 +143,9 @@ test('from a table to a model, seeing it learn', async () => {
 	await goTo(page, 'train?table=houses&target=sale_price');
 	await page.getByLabel('Algorithm').selectOption('random_forest');
 	await page.getByLabel('n_estimators').fill('1000');
+	// By one process, so that a large machine does not finish between two looks.
+	await page.getByText(/more parameters/).click();
+	await page.getByLabel('n_jobs').fill('1');
 	await page.getByRole('button', { name: 'Train', exact: true }).click();
 	const meter = page.getByRole('progressbar', { name: 'Progress' });
 	const seen = new Set();
@@ -150,14 +153,15 @@ test('from a table to a model, seeing it learn', async () => {
 		const value = await meter.getAttribute('value', { timeout: 1000 }).catch(() => null);
 		if (value !== null && (await page.getByText('growing trees:').count()) > 0) {
 			seen.add(value);
-			if (seen.size === 3) {
+			if (seen.size === 2) {
 				await picture(page, 'progress');
 			}
 		}
 		return await page.getByRole('link', { name: 'Look at houses_sale_price' }).count() > 0;
 	}, 'the forest', 60);
-	assert.ok(seen.size >= 3, `the bar moved: ${[...seen].join(' ')}`);
-	assert.deepEqual([...seen], [...seen].sort((a, b) => a - b));
+	assert.ok(seen.size >= 2, `the bar moved: ${[...seen].join(' ')}`);
+	const values = [...seen].map(Number);
+	assert.deepEqual(values, [...values].sort((a, b) => a - b));
 });
 
 test('from a model to a prediction', async () => {

@@ -2,7 +2,7 @@
 import { append, h, replace } from '../h.js';
 import { get, post, state } from '../api.js';
 import * as format from '../format.js';
-import { act, badge, bar, button, card, confirm, empty, field, later, link, noteBox, say, sqlText, table, time } from '../ui.js';
+import { act, badge, bar, button, card, checkbox, confirm, empty, field, later, link, noteBox, say, sqlText, table, time } from '../ui.js';
 import { healthBadge, runBadge, skill, stateBadge } from './overview.js';
 import { drawCharts } from './modelcharts.js';
 import { tryOut } from './tryout.js';
@@ -134,8 +134,19 @@ function scheduleCard(answer, name, redraw) {
 	const { policy, schedule } = answer;
 	const trouble = h('div', {});
 	const when = h('input', { placeholder: '0 3 * * *', value: schedule?.schedule ?? '', autocapitalize: 'none', spellcheck: 'false' });
+	const onlyDue = checkbox('only where it is due', schedule?.only_when_due ?? false);
+	const entry = (value, placeholder, mode) => h('input', { value: value ?? '', placeholder, inputmode: mode, autocapitalize: 'none', spellcheck: 'false' });
+	const rows = entry(policy?.every_rows, '1000', 'numeric');
+	const every = entry(policy?.every, '30 days');
+	const drift = entry(policy?.drift_above, '0.25', 'decimal');
+	const error = entry(policy?.error_above, '', 'decimal');
+	const keep = button('Keep', () => act(keep, trouble, async () => {
+		await post('/api/model/policy', { model: name, every_rows: rows.value.trim(), every: every.value.trim(), drift_above: drift.value.trim(), error_above: error.value.trim() });
+		say('It is kept.');
+		await redraw();
+	}));
 	const set = button('Schedule', () => act(set, trouble, async () => {
-		await post('/api/model/schedule', { model: name, schedule: when.value.trim() || '0 3 * * *' });
+		await post('/api/model/schedule', { model: name, schedule: when.value.trim() || '0 3 * * *', onlyWhenDue: onlyDue.querySelector('input').checked });
 		say('Scheduled.');
 		await redraw();
 	}));
@@ -150,8 +161,12 @@ function scheduleCard(answer, name, redraw) {
 		h('p', {}, schedule ? h('span', {}, 'Trained again at ', h('code', {}, schedule.schedule), schedule.only_when_due ? ', where it is due' : '', '. ', badge(schedule.job === 'active' ? 'good' : 'bad', schedule.job),
 			schedule.last_state ? ` Last: ${schedule.last_state}, ${format.ago(schedule.last_finished_at)}.` : '') : 'It is not scheduled.'),
 		due ? h('p', {}, `Due ${due}.`) : null,
-		state.session.readOnly ? null : [h('div', { class: 'fields' }, field('When (cron)', when, 'Minute, hour, day, month, weekday: 0 3 * * * is 3:00 every night. Needs pg_cron.')), trouble,
-			h('div', { class: 'buttons' }, set, schedule ? unset : null)]);
+		state.session.readOnly ? null : [h('div', { class: 'fields' }, field('When (cron)', when, 'Minute, hour, day, month, weekday: 0 3 * * * is 3:00 every night. Needs pg_cron.'), h('div', { class: 'field end' }, onlyDue)),
+		h('div', { class: 'buttons' }, set, schedule ? unset : null),
+		h('h3', {}, 'When it is due'),
+		h('div', { class: 'fields' }, field('New rows', rows), field('Time passed', every), field('Drift (psi) above', drift),
+			field(answer.model.task === 'regression' ? 'RMSE above' : 'Log loss above', error)),
+		trouble, h('div', { class: 'buttons' }, keep)]);
 }
 
 function parametersCard(answer) {

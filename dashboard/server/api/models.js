@@ -71,7 +71,7 @@ export async function model(context) {
 		part(() => of('echolon_report', shown.version)),
 		db.read(context, `SELECT kind, started_by, state, version, champion, rows_used, rows_compared, metric, score, champion_score, seconds, reason, error, run_by, finished_at
 			FROM echolon.training_runs WHERE model = $1 ORDER BY finished_at DESC LIMIT 30`, [name]),
-		db.read(context, 'SELECT every_rows, every::text, at, drift_above, error_above, tolerance FROM echolon.retrain_policies WHERE model = $1', [name]),
+		db.read(context, 'SELECT every_rows, every::text, at, drift_above, error_above, tolerance, max_seconds, max_memory FROM echolon.retrain_policies WHERE model = $1', [name]),
 		part(() => db.read(context, 'SELECT schedule, only_when_due, job, last_state, last_finished_at, last_error FROM echolon.schedules WHERE model = $1', [name])),
 		db.hasView('model_health') ? db.read(context, 'SELECT * FROM echolon.model_health WHERE model = $1', [name]) : null,
 	]);
@@ -297,5 +297,27 @@ export async function schedule(context) {
 	await db.write(context, (query) => (when === null
 		? query(`SELECT ${db.fn('echolon_unschedule')}($1)`, [name])
 		: query(`SELECT ${db.fn('echolon_schedule_retrain')}($1, $2, only_when_due => $3)`, [name, when, body.onlyWhenDue === true])));
+	return {};
+}
+
+const POLICY = { every_rows: 'bigint', every: 'interval', at: 'timestamptz', drift_above: 'float8', error_above: 'float8', tolerance: 'float8', max_seconds: 'integer', max_memory: 'text' };
+
+/** Say when the model is due; what the page does not ask for stays as it was. */
+export async function policy(context) {
+	const { db } = context.session;
+	const { body } = context;
+	const name = text(body.model, 'model');
+	const [before] = await db.read(context, `SELECT every_rows, every::text, at, drift_above, error_above, tolerance, max_seconds, max_memory::text || 'kB' AS max_memory
+		FROM echolon.retrain_policies WHERE model = $1`, [name], { quiet: true });
+	const values = [name];
+	const parts = [];
+	for (const [parameter, type] of Object.entries(POLICY)) {
+		const value = Object.hasOwn(body, parameter) ? optionalText(body[parameter], parameter) : before?.[parameter] ?? null;
+		if (value !== null) {
+			values.push(value);
+			parts.push(`, ${parameter} => $${values.length}::${type}`);
+		}
+	}
+	await db.write(context, (query) => query(`SELECT ${db.fn('echolon_retrain_when')}($1${parts.join('')})`, values));
 	return {};
 }
