@@ -18,7 +18,7 @@ export function figure(title, caption, draw, { height = 280 } = {}) {
 		if (now > 0 && now !== width) {
 			width = now;
 			replace(place, Plot.plot({
-				width, height: Math.round(Math.min(height, Math.max(220, width * 0.75))), marginLeft: 52, marginBottom: 40, marginRight: 14,
+				width, height: Math.round(Math.min(height, Math.max(220, width * 0.75))), marginLeft: 52, marginBottom: 40, marginRight: 22,
 				style: { background: 'transparent', fontFamily: 'inherit', fontSize: '12px', overflow: 'visible' },
 				ariaLabel: title, ariaDescription: typeof caption === 'string' ? caption : undefined,
 				...draw(width),
@@ -82,7 +82,7 @@ export function rocChart(rows, point) {
 		x: unitScale('false alarms'), y: { ...unitScale('found'), grid: true },
 		marks: [
 			Plot.line([[0, 0], [1, 1]], { stroke: 'var(--muted)', strokeDasharray: '4 4' }),
-			Plot.areaY(rows, { x: 'false_positive_rate', y: 'true_positive_rate', fill: ACCENT, fillOpacity: 0.1, curve: 'step-after' }),
+			Plot.areaY(rows, { x: 'false_positive_rate', y1: 0, y2: 'true_positive_rate', fill: ACCENT, fillOpacity: 0.1 }),
 			Plot.line(rows, { x: 'false_positive_rate', y: 'true_positive_rate', stroke: ACCENT, strokeWidth: 2 }),
 			point() ? Plot.dot([point()], { x: 'fpr', y: 'tpr', r: 6, fill: SECOND, stroke: 'var(--card)', strokeWidth: 2 }) : null,
 		],
@@ -124,7 +124,7 @@ export function learningChart(rows) {
 	const colour = (on) => (on === 'training rows' ? SECOND : ACCENT);
 	return figure('Learning curve', 'Error by number of trees: on the rows it learned from, and on rows it did not see. Where the second rises, fewer trees are better.', () => ({
 		marginRight: 90,
-		x: { label: 'trees', ticks: 6 }, y: { label: 'loss', grid: true, ticks: 5, tickFormat: compact, zero: false },
+		x: { label: 'trees', ticks: 6, tickFormat: (d) => (Number.isInteger(d) ? format.count(d) : '') }, y: { label: 'loss', grid: true, ticks: 5, tickFormat: compact, zero: false },
 		marks: [
 			Plot.line(long, { x: 'n', y: 'loss', z: 'on', stroke: (d) => colour(d.on), strokeWidth: 2 }),
 			Plot.text(ends, { x: 'n', y: 'loss', text: 'on', fill: (d) => colour(d.on), textAnchor: 'start', dx: 6 }),

@@ -129,13 +129,14 @@ export class Database {
 		return client;
 	}
 
-	/** Run one statement that reads; rows.  options: timeout (ms), show (text for the log). */
+	/**
+	 * Run one statement that reads; rows.  options: timeout (ms), array (rows as arrays), quiet.
+	 * The transaction is said to be read-only each time: a setting of the session could be
+	 * changed by a function behind a view, that of a transaction could not.
+	 */
 	async read(context, text, values = [], options = {}) {
 		return this.withClient(context, async (client) => {
-			if (!options.timeout) {
-				return this.logged(context, client, text, values, options);
-			}
-			await client.query(`BEGIN; SET LOCAL statement_timeout = ${Number(options.timeout)}`);
+			await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${Number(options.timeout ?? this.config.timeout)}`);
 			try {
 				return await this.logged(context, client, text, values, options);
 			} finally {

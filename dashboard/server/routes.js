@@ -1,5 +1,6 @@
 // Which call is answered by what.  A route: { run(context), open, action, upload }.
-// open: without a session; action: changes something, so not in read-only mode.
+// open: without a session; action: changes something, so not in read-only mode;
+// byItself: asked again and again by a page that nobody may be looking at.
 import * as session from './api/session.js';
 import * as models from './api/models.js';
 import * as relations from './api/relations.js';
@@ -12,7 +13,7 @@ const reads = (run) => ({ run });
 const actions = (run) => ({ run, action: true });
 
 export const routes = new Map([
-	['GET /api/session', { run: session.show, open: true }],
+	['GET /api/session', { run: session.show, open: true, byItself: true }],
 	['POST /api/login', { run: session.login, open: true }],
 	['POST /api/logout', reads(session.logout)],
 
@@ -20,6 +21,7 @@ export const routes = new Map([
 	['GET /api/model', reads(models.model)],
 	['GET /api/model/charts', reads(models.charts)],
 	['GET /api/model/drift', reads(models.drift)],
+	['GET /api/model/permutation', reads(models.permutation)],
 	['GET /api/model/form', reads(models.form)],
 	['POST /api/model/predict', reads(models.predict)],
 	['POST /api/model/activate', actions(models.activate)],
@@ -27,6 +29,7 @@ export const routes = new Map([
 	['POST /api/model/monitor', actions(models.monitor)],
 	['POST /api/model/drop', actions(models.drop)],
 	['POST /api/model/schedule', actions(models.schedule)],
+	['POST /api/model/policy', actions(models.policy)],
 	['POST /api/model/retrain', actions(training.retrain)],
 
 	['GET /api/relations', reads(relations.list)],
@@ -46,7 +49,7 @@ export const routes = new Map([
 	['POST /api/load', { run: data.load, action: true, upload: true }],
 	['GET /api/load-errors', reads(data.errors)],
 
-	['GET /api/jobs', reads(jobs.list)],
+	['GET /api/jobs', { run: jobs.list, byItself: true }],
 	['GET /api/job', reads(jobs.show)],
 	['POST /api/job/cancel', actions(jobs.cancel)],
 	['POST /api/cancel', actions(jobs.cancelProcess)],

@@ -183,7 +183,7 @@ class Dashboard {
 		context.query = url.searchParams;
 		context.dashboard = this;
 		const id = cookie(request, this.cookieName);
-		context.session = this.sessions.find(id);
+		context.session = this.sessions.find(id, route.byItself);
 		if (request.method !== 'GET') {
 			this.checkOrigin(request);
 		}

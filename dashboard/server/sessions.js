@@ -41,13 +41,15 @@ export class Sessions {
 		return session;
 	}
 
-	/** The session of a cookie that has not expired, or undefined. */
-	find(id) {
+	/** The session of a cookie that has not expired, or undefined.  What a page asks by itself is no use of it. */
+	find(id, byItself) {
 		const session = id === undefined ? undefined : this.sessions.get(id);
 		if (!session || this.expired(session)) {
 			return undefined;
 		}
-		session.used = Date.now();
+		if (!byItself) {
+			session.used = Date.now();
+		}
 		return session;
 	}
 

@@ -74,7 +74,15 @@ test('without a session there is no answer, and none after signing out', async (
 test('a session that does nothing ends', async () => {
 	const other = await signIn(on);
 	const id = other.cookie.split('=')[1];
-	on.dashboard.sessions.sessions.get(id).used -= on.config.idle + 1000;
+	const { sessions } = on.dashboard.sessions;
+	// A page that asks by itself what is running does not keep it.
+	sessions.get(id).used -= 60000;
+	const { used } = sessions.get(id);
+	assert.equal((await other.get('/api/jobs')).status, 200);
+	assert.equal(sessions.get(id).used, used);
+	assert.equal((await other.get('/api/features')).status, 200);
+	assert.ok(sessions.get(id).used > used);
+	sessions.get(id).used -= on.config.idle + 1000;
 	assert.equal((await other.get('/api/overview')).status, 401);
 	on.dashboard.sessions.sweep();
 	assert.ok(!on.dashboard.sessions.sessions.has(id));
@@ -111,7 +119,13 @@ test('reading statements run in a transaction that is read-only', async () => {
 	const { status, body } = await session.get('/api/relation/rows?name=trap');
 	assert.equal(status, 400);
 	assert.match(body.error.message, /read-only transaction/);
-	await sql(DATABASE, 'DROP VIEW trap');
+	// Nor by a function that first changes what a session begins with.
+	await sql(DATABASE, "CREATE VIEW door AS SELECT set_config('default_transaction_read_only', 'off', false) AS a");
+	for (let i = 0; i < 4; i += 1) {
+		assert.equal((await session.get('/api/relation/rows?name=door')).status, 200);
+		assert.equal((await session.get('/api/relation/rows?name=trap')).status, 400);
+	}
+	await sql(DATABASE, 'DROP VIEW trap, door');
 });
 
 test('a page\'s statement is cut off', async () => {
@@ -171,17 +185,65 @@ test('training runs as the role, and every part of a model\'s page is there', as
 	assert.equal(predicted.prediction.value, value);
 	assert.deepEqual(predicted.whatIf.rows.map((row) => row.value), [0, 3, 6]);
 	assert.equal(predicted.whatIf.rows[1].predicted, value);
+	const { body: why } = await session.post('/api/model/predict', { model: 'points_y', row: { a: 3, b: 1 }, usual: { a: 6, b: 1 } });
+	const [{ usually }] = await sql(DATABASE, "SELECT echolon_predict_json('points_y', '{\"a\": 6, \"b\": 1}') AS usually");
+	assert.deepEqual(why.compared, [{ column: 'a', usual: 6, predicted: usually }]);
+	const { body: shuffled } = await session.get('/api/model/permutation?name=points_y');
+	assert.equal(shuffled.rows[0].column_name, 'a');
 	const { body: drift } = await session.get('/api/model/drift?name=points_y&now=true');
 	assert.ok(drift.now.length >= 2);
+	assert.deepEqual(drift.recorded, []);
+	const { body: recorded } = await session.post('/api/model/monitor', { model: 'points_y' });
+	assert.match(recorded.result.drift_verdict, /stable|drift/);
+	const { body: later } = await session.get('/api/model/drift?name=points_y');
+	assert.ok(later.recorded.some((row) => row.kind === 'prediction' && row.metric === 'psi'));
+	assert.ok(later.recorded.some((row) => row.feature === 'a' && row.metric === 'psi'));
+	assert.equal((await session.get('/api/overview')).body.health[0].model, 'points_y');
 	assert.equal((await session.post('/api/model/rollback', { model: 'points_y' })).body.version, 1);
 	assert.equal((await session.get('/api/model?name=points_y')).body.model.version, 1);
 	assert.equal((await session.post('/api/model/activate', { model: 'points_y', version: 2 })).status, 200);
+	assert.equal((await session.post('/api/model/policy', { model: 'points_y', every_rows: '1000', every: '30 days', drift_above: '0.25' })).status, 200);
+	await sql(DATABASE, "SELECT echolon_retrain_when('points_y', every_rows => 10, max_seconds => 60, max_memory => '512MB')");
+	const due = await session.post('/api/model/policy', { model: 'points_y', every_rows: '', every: '7 days' });
+	assert.equal(due.status, 200, JSON.stringify(due.body.error));
+	assert.deepEqual((await session.get('/api/model?name=points_y')).body.policy, { every_rows: null, every: '7 days', at: null, drift_above: null, error_above: null,
+		tolerance: null, max_seconds: 60, max_memory: 524288 });
+	assert.match((await session.post('/api/model/policy', { model: 'points_y', every: 'soon' })).body.error.message, /interval/);
 	const again = await session.post('/api/model/retrain', { model: 'points_y' });
 	assert.equal((await jobEnd(session, again.body.job.id)).result.state, 'unchanged');
 	// Every statement that a page shows can be run by itself.
 	for (const line of [...page.sql, ...charts.sql, ...predicted.sql]) {
 		await sql(DATABASE, line.text);
 	}
+});
+
+test('classes, many of them, and models of groups', async () => {
+	await sql(DATABASE, `CREATE TABLE fruit AS SELECT i AS id, i % 90 AS weight, 'shop ' || i % 2 AS shop, (ARRAY['fig', 'pear', 'a b', '1'])[1 + (i % 90) / 23] AS kind FROM generate_series(1, 1200) AS i;
+		SELECT echolon_train_gb('fruit', 'kind', n_estimators => 10, exclude => '{id}', group_by => '{shop}')`);
+	const { body: page } = await session.get('/api/model?name=fruit_kind');
+	assert.deepEqual(page.groups.rows.map((row) => row.group_key?.shop), ['shop 0', 'shop 1']);
+	const { body: charts } = await session.get(`/api/model/charts?name=fruit_kind&label=${encodeURIComponent('a b')}`);
+	assert.equal(charts.label, 'a b');
+	assert.equal(charts.confusion.rows.length, 16);
+	assert.ok(charts.roc.rows.length > 1 && charts.calibration.rows.length > 1);
+	const { body } = await session.post('/api/model/predict', { model: 'fruit_kind', row: { weight: 5, shop: 'shop 1' }, usual: { weight: 80 } });
+	assert.equal(body.prediction.class, 'fig');
+	assert.equal(body.label, 'fig');
+	assert.ok(body.compared[0].predicted < body.prediction.value);
+	assert.equal((await session.get('/api/model/charts?name=fruit_kind')).body.labels.length, 4);
+});
+
+test('a model that came from elsewhere, without a table', async () => {
+	await sql(DATABASE, "SELECT echolon_import_model('guest', echolon_export_model('points_y'))");
+	const [{ relation }] = await sql(DATABASE, "SELECT relation FROM echolon.models WHERE model = 'guest'");
+	assert.equal(relation, null);
+	for (const path of ['/api/model?name=guest', '/api/model/charts?name=guest', '/api/model/drift?name=guest&now=true']) {
+		const { status, body } = await session.get(path);
+		assert.equal(status, 200, `${path}: ${JSON.stringify(body.error)}`);
+	}
+	const { body: form } = await session.get('/api/model/form?name=guest');
+	assert.deepEqual(form.columns.map((column) => column.name).sort(), ['a', 'b']);
+	assert.equal((await session.post('/api/model/drop', { model: 'guest' })).status, 200);
 });
 
 test('features are looked at without leaving anything, then made', async () => {

@@ -25,6 +25,7 @@ function test(name, run) {
 			await run();
 		} catch (error) {
 			stumbled = name;
+			console.error(complaints.join('\n'));
 			await page?.screenshot({ path: path.join(SCREENSHOTS ?? ECHOLON_SERVER ?? '.', 'failed.png') }).catch(() => {});
 			throw error;
 		}
@@ -142,6 +143,9 @@ test('from a table to a model, seeing it learn', async () => {
 	await goTo(page, 'train?table=houses&target=sale_price');
 	await page.getByLabel('Algorithm').selectOption('random_forest');
 	await page.getByLabel('n_estimators').fill('1000');
+	// By one process, so that a large machine does not finish between two looks.
+	await page.getByText(/more parameters/).click();
+	await page.getByLabel('n_jobs').fill('1');
 	await page.getByRole('button', { name: 'Train', exact: true }).click();
 	const meter = page.getByRole('progressbar', { name: 'Progress' });
 	const seen = new Set();
@@ -149,14 +153,15 @@ test('from a table to a model, seeing it learn', async () => {
 		const value = await meter.getAttribute('value', { timeout: 1000 }).catch(() => null);
 		if (value !== null && (await page.getByText('growing trees:').count()) > 0) {
 			seen.add(value);
-			if (seen.size === 3) {
+			if (seen.size === 2) {
 				await picture(page, 'progress');
 			}
 		}
 		return await page.getByRole('link', { name: 'Look at houses_sale_price' }).count() > 0;
 	}, 'the forest', 60);
-	assert.ok(seen.size >= 3, `the bar moved: ${[...seen].join(' ')}`);
-	assert.deepEqual([...seen], [...seen].sort((a, b) => a - b));
+	assert.ok(seen.size >= 2, `the bar moved: ${[...seen].join(' ')}`);
+	const values = [...seen].map(Number);
+	assert.deepEqual(values, [...values].sort((a, b) => a - b));
 });
 
 test('from a model to a prediction', async () => {
@@ -171,12 +176,30 @@ test('from a model to a prediction', async () => {
 	await form.locator('.answer b').getByText(Math.round(worth).toLocaleString('en-US'), { exact: true }).waitFor();
 	await page.getByRole('button', { name: 'Measure drift now' }).click();
 	await page.getByRole('region', { name: 'Drift now' }).waitFor();
+	await page.getByRole('button', { name: 'Record it' }).click();
+	await page.getByText('One record so far').waitFor();
+	await page.getByRole('button', { name: 'Record it' }).click();
+	await page.getByRole('heading', { name: 'Drift over time' }).waitFor();
+	await page.getByRole('heading', { name: 'Score over time' }).waitFor();
+	await form.getByRole('heading', { name: 'Why this sale_price?' }).waitFor();
+	await picture(page, 'model-regression', { fullPage: true });
 	await goTo(page, 'model/customers_churn');
 	await heading(page, 'customers_churn');
 	await page.getByRole('heading', { name: 'ROC curve' }).waitFor();
 	await page.locator('#try .probabilities').waitFor();
 	await picture(page, 'model', { fullPage: true });
-	await picture(page, 'model-top');
+	if (SCREENSHOTS) {
+		// For the README: most of the page in one look.
+		const wide = await open({ viewport: { width: 1180, height: 2090 }, deviceScaleFactor: 0.85 });
+		await signIn(wide);
+		await heading(wide, 'Models');
+		await goTo(wide, 'model/customers_churn');
+		await wide.getByRole('heading', { name: 'ROC curve' }).waitFor();
+		await wide.locator('#try .probabilities').waitFor();
+		await wide.waitForFunction(() => document.querySelectorAll('.chart svg').length >= 5);
+		await picture(wide, 'dashboard-model');
+		await wide.context().close();
+	}
 });
 
 test('the threshold moves counts, and they are those of the held-out rows', async () => {
@@ -200,6 +223,8 @@ test('another training is another version: better or worse, activated, rolled ba
 	await heading(page, 'Models');
 	await page.getByRole('link', { name: 'customers_churn' }).first().click();
 	await page.getByText(/▼ .* worse/).first().waitFor();
+	await page.getByRole('button', { name: 'Measure by shuffling' }).click();
+	await page.getByRole('region', { name: 'Importance by shuffling' }).waitFor();
 	await page.getByRole('button', { name: 'Activate version 1' }).click();
 	await page.getByText('Version 1 is active.').waitFor();
 	assert.equal((await sql(DATABASE, "SELECT version FROM echolon.models WHERE model = 'customers_churn'"))[0].version, 1);

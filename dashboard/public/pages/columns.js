@@ -39,6 +39,9 @@ export function sampleNote(answer) {
 	if (answer.trouble) {
 		return h('p', { class: 'muted' }, answer.trouble);
 	}
-	return h('p', { class: 'muted' }, answer.rows !== null && answer.rows > answer.sampled
-		? `From ${format.count(answer.sampled)} of about ${format.count(answer.rows)} rows.` : answer.sampled === null ? '' : `From ${format.count(answer.sampled)} rows.`);
+	if (answer.sampled === null) {
+		return null;
+	}
+	const of = answer.rows !== null && answer.rows > answer.sampled ? ` of about ${format.count(answer.rows)}` : '';
+	return h('p', { class: 'muted' }, `From ${answer.first ? 'the first ' : ''}${format.count(answer.sampled)}${of} rows.`);
 }

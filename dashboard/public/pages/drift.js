@@ -19,10 +19,12 @@ function recordedPart(recorded) {
 	const head = heads[0]?.metric;
 	const scores = heads.filter((row) => row.metric === head);
 	const latest = recorded.filter((row) => row.at === last.at);
+	const course = new Set(recorded.map((row) => row.at)).size > 1;
 	return [
-		h('div', { class: 'figures' },
+		course ? h('div', { class: 'figures' },
 			psi.length ? psiChart(psi) : null,
-			scores.length ? scoreChart(scores, format.metricName(head)) : null),
+			scores.length ? scoreChart(scores, format.metricName(head)) : null)
+			: h('p', { class: 'muted' }, 'One record so far; from the second on their course is drawn.'),
 		table('Last record', [
 			{ name: 'What', cell: (row) => h('span', {}, row.kind === 'score' ? format.metricName(row.metric) : row.feature, h('small', {}, row.kind === 'score' ? 'score' : `${row.kind}, ${row.metric}`)) },
 			{ name: 'Value', number: true, cell: (row) => (row.kind === 'score' ? format.metric(row.metric, row.value) : format.number(row.value, 3)) },

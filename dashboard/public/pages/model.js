@@ -1,8 +1,8 @@
 // One model: how good, what it relies on, where it errs, its versions and runs.
-import { h, replace } from '../h.js';
+import { append, h, replace } from '../h.js';
 import { get, post, state } from '../api.js';
 import * as format from '../format.js';
-import { act, badge, bar, button, card, confirm, empty, field, later, link, noteBox, say, sqlText, table, time } from '../ui.js';
+import { act, badge, bar, button, card, checkbox, confirm, empty, field, later, link, noteBox, say, sqlText, table, time } from '../ui.js';
 import { healthBadge, runBadge, skill, stateBadge } from './overview.js';
 import { drawCharts } from './modelcharts.js';
 import { tryOut } from './tryout.js';
@@ -49,10 +49,21 @@ function metricsTable(answer) {
 	].filter(Boolean), answer.metrics.rows);
 }
 
+/** Models of groups, beside the common one. */
+function groupsCard({ rows }) {
+	return card('Groups', {}, table('Groups', [
+		{ name: 'Group', cell: (row) => (row.group_key === null ? 'all others' : Object.entries(row.group_key).map(([column, value]) => `${column} ${value}`).join(', ')) },
+		{ name: 'Rows', number: true, cell: (row) => format.count(row.rows_used) },
+		{ name: 'Its own model', number: true, cell: (row) => format.metric(row.metric, row.score) },
+		{ name: 'The common one', number: true, cell: (row) => format.metric(row.metric, row.common_score) },
+		{ name: 'Baseline', number: true, cell: (row) => format.metric(row.metric, row.baseline) },
+	], rows), h('p', { class: 'muted' }, `${format.metricName(rows[0].metric)} within the group, on rows that were not learned from.`));
+}
+
 function importanceCard(answer) {
-	const { rows, trouble } = answer.importance;
+	const { rows, trouble: missing } = answer.importance;
 	if (rows.length === 0) {
-		return card('What it relies on', {}, empty(trouble?.message ?? 'No tree has a split.'));
+		return card('What it relies on', {}, empty(missing?.message ?? 'No tree has a split.'));
 	}
 	const top = rows.slice(0, 12);
 	const most = rows[0].importance || 1;
@@ -61,8 +72,20 @@ function importanceCard(answer) {
 		{ name: 'Share of the gain', cell: (row) => h('span', { class: 'withbar wide' }, bar(row.importance / most), format.percent(row.importance)) },
 		{ name: 'Splits', number: true, cell: (row) => format.count(row.splits) },
 	], list, { className: 'importance' });
+	const shuffled = h('div', {});
+	const trouble = h('div', {});
+	const measure = button('Measure by shuffling', () => act(measure, trouble, async () => {
+		const { rows: losses } = await get('/api/model/permutation', { name: answer.model.model, version: answer.shown });
+		const worst = Math.max(losses[0]?.importance ?? 0, 1e-12);
+		const lost = answer.model.task === 'regression' ? 'R² that is lost' : 'Log loss that is added';
+		replace(shuffled, table('Importance by shuffling', [
+			{ name: 'Column', cell: (row) => row.column_name },
+			{ name: lost, cell: (row) => h('span', { class: 'withbar wide' }, bar(row.importance / worst), `${format.number(row.importance, 3)} ± ${format.number(row.stddev, 2)}`) },
+		], losses.slice(0, 12), { className: 'importance' }), h('p', { class: 'muted' }, `When a column of ${answer.model.relation} is shuffled among at most 2,000 of its rows, three times.`));
+	}));
 	return card('What it relies on', {}, draw(top), rows.length > top.length ? h('details', {}, h('summary', {}, `The next ${rows.length - top.length}`), draw(rows.slice(top.length))) : null,
-		h('p', { class: 'muted' }, 'Measured on training rows. ', h('code', {}, 'echolon_permutation_importance'), ' measures on any rows.'));
+		h('p', { class: 'muted' }, 'Measured on training rows, where columns of many values look better than they are.'),
+		answer.model.relation ? h('div', { class: 'buttons' }, measure) : null, trouble, shuffled);
 }
 
 function versionsCard(answer, name, redraw) {
@@ -111,8 +134,19 @@ function scheduleCard(answer, name, redraw) {
 	const { policy, schedule } = answer;
 	const trouble = h('div', {});
 	const when = h('input', { placeholder: '0 3 * * *', value: schedule?.schedule ?? '', autocapitalize: 'none', spellcheck: 'false' });
+	const onlyDue = checkbox('only where it is due', schedule?.only_when_due ?? false);
+	const entry = (value, placeholder, mode) => h('input', { value: value ?? '', placeholder, inputmode: mode, autocapitalize: 'none', spellcheck: 'false' });
+	const rows = entry(policy?.every_rows, '1000', 'numeric');
+	const every = entry(policy?.every, '30 days');
+	const drift = entry(policy?.drift_above, '0.25', 'decimal');
+	const error = entry(policy?.error_above, '', 'decimal');
+	const keep = button('Keep', () => act(keep, trouble, async () => {
+		await post('/api/model/policy', { model: name, every_rows: rows.value.trim(), every: every.value.trim(), drift_above: drift.value.trim(), error_above: error.value.trim() });
+		say('It is kept.');
+		await redraw();
+	}));
 	const set = button('Schedule', () => act(set, trouble, async () => {
-		await post('/api/model/schedule', { model: name, schedule: when.value.trim() || '0 3 * * *' });
+		await post('/api/model/schedule', { model: name, schedule: when.value.trim() || '0 3 * * *', onlyWhenDue: onlyDue.querySelector('input').checked });
 		say('Scheduled.');
 		await redraw();
 	}));
@@ -127,8 +161,12 @@ function scheduleCard(answer, name, redraw) {
 		h('p', {}, schedule ? h('span', {}, 'Trained again at ', h('code', {}, schedule.schedule), schedule.only_when_due ? ', where it is due' : '', '. ', badge(schedule.job === 'active' ? 'good' : 'bad', schedule.job),
 			schedule.last_state ? ` Last: ${schedule.last_state}, ${format.ago(schedule.last_finished_at)}.` : '') : 'It is not scheduled.'),
 		due ? h('p', {}, `Due ${due}.`) : null,
-		state.session.readOnly ? null : [h('div', { class: 'fields' }, field('When (cron)', when, 'Minute, hour, day, month, weekday: 0 3 * * * is 3:00 every night. Needs pg_cron.')), trouble,
-			h('div', { class: 'buttons' }, set, schedule ? unset : null)]);
+		state.session.readOnly ? null : [h('div', { class: 'fields' }, field('When (cron)', when, 'Minute, hour, day, month, weekday: 0 3 * * * is 3:00 every night. Needs pg_cron.'), h('div', { class: 'field end' }, onlyDue)),
+		h('div', { class: 'buttons' }, set, schedule ? unset : null),
+		h('h3', {}, 'When it is due'),
+		h('div', { class: 'fields' }, field('New rows', rows), field('Time passed', every), field('Drift (psi) above', drift),
+			field(answer.model.task === 'regression' ? 'RMSE above' : 'Log loss above', error)),
+		trouble, h('div', { class: 'buttons' }, keep)]);
 }
 
 function parametersCard(answer) {
@@ -149,7 +187,9 @@ export async function model(place, page) {
 		}
 		const found = answer.model;
 		const shown = answer.versions.find((row) => row.version === answer.shown);
-		const charts = h('div', { class: 'charts' });
+		const left = h('div', { class: 'column' }, importanceCard(answer));
+		const right = h('div', { class: 'column' });
+		const wide = h('div', {});
 		const form = h('div', {});
 		const driftPlace = h('div', {});
 		const trouble = h('div', {});
@@ -171,15 +211,21 @@ export async function model(place, page) {
 			answer.health?.reason ? h('p', {}, answer.health.reason) : null,
 			headline(answer),
 			sentences.length ? card('In words', {}, h('ul', {}, sentences.map((row) => h('li', {}, row.sentence))), use.map((row) => sqlText(row.sentence))) : null,
-			h('div', { class: 'pair' }, importanceCard(answer), card('Try it out', { id: 'try' }, form)),
-			charts,
+			h('div', { class: 'pair' }, left, right), wide,
+			card('Try it out', { id: 'try' }, form),
 			card('All metrics', {}, metricsTable(answer), h('p', { class: 'muted' }, shown.measured_on === 'none' ? 'No rows were held out.' : `Measured on: ${shown.measured_on?.replaceAll('_', ' ') ?? '–'}. Baseline: ${shown.baseline_name ?? 'the mean, or the most frequent class'}.${found.task === 'regression' ? ` Errors are in the unit of ${found.target}.` : ''}`)),
+			answer.groups?.rows.length ? groupsCard(answer.groups) : null,
 			versionsCard(answer, name, draw),
 			driftPlace,
 			runsCard(answer), h('div', { class: 'pair' }, scheduleCard(answer, name, draw), parametersCard(answer)),
 			state.session.readOnly ? null : h('div', { class: 'buttons' }, drop), trouble);
 		await Promise.all([
-			later(charts, () => drawCharts(name, answer.shown, found), 'Drawing …'),
+			later(right, async () => {
+				const parts = await drawCharts(name, answer.shown, found);
+				append(left, parts.left ?? []);
+				replace(wide, parts.wide ?? []);
+				return parts.right;
+			}, 'Drawing …'),
 			later(form, () => tryOut(name, found, answer)),
 			later(driftPlace, () => driftCard(name, found)),
 		]);

@@ -6,19 +6,22 @@ import * as format from '../format.js';
 import { card, empty, field, select, table } from '../ui.js';
 import { actualPredicted, calibrationChart, learningChart, precisionRecallChart, residualHistogram, rocChart } from '../charts.js';
 
+const NOTHING = 'No rows were held out, so there is nothing to show.';
+
+/** What stands beside importance: { left, right, wide }. */
 export async function drawCharts(name, version, model) {
 	const answer = await get('/api/model/charts', { name, version });
 	const learning = answer.learning.rows.length > 1 ? card(null, {}, learningChart(answer.learning.rows)) : null;
 	if (answer.task === 'regression') {
 		if (answer.points.rows.length === 0) {
-			return [card('Errors', {}, empty(answer.points.trouble?.message ?? 'No rows were held out, so there is nothing to show.')), learning];
+			return { right: [card('Errors', {}, empty(answer.points.trouble?.message ?? NOTHING)), learning] };
 		}
-		return [card(null, {}, actualPredicted(answer.points.rows, model.target)), card(null, {}, residualHistogram(answer.histogram.rows, model.target)), learning];
+		return { left: [learning], right: [card(null, {}, actualPredicted(answer.points.rows, model.target)), card(null, {}, residualHistogram(answer.histogram.rows, model.target))] };
 	}
 	if (answer.confusion.rows.length === 0) {
-		return [card('Errors', {}, empty(answer.confusion.trouble?.message ?? 'No rows were held out, so there is nothing to show.')), learning];
+		return { right: [card('Errors', {}, empty(answer.confusion.trouble?.message ?? NOTHING)), learning] };
 	}
-	return [card('Confusion matrix', {}, confusion(answer.confusion.rows), classes(answer.report.rows)), curves(answer, name, version), learning];
+	return { right: [card('Confusion matrix', {}, confusion(answer.confusion.rows), classes(answer.report.rows)), learning], wide: [curves(answer, name, version)] };
 }
 
 /** Actual classes down, predicted ones across; the darker, the more of a row's class. */
@@ -71,7 +74,7 @@ export function countsAt(steps, threshold, positives, negatives) {
 }
 
 function curves(answer, name, version) {
-	const place = h('div', { class: 'wide' });
+	const place = h('div', {});
 	const draw = (shown) => {
 		const { roc, pr, calibration, label, labels, report } = shown;
 		if (roc.rows.length === 0) {

@@ -2,7 +2,7 @@
 import { h, replace } from '../h.js';
 import { get, post } from '../api.js';
 import * as format from '../format.js';
-import { act, bar, button, empty, field, select } from '../ui.js';
+import { act, bar, button, empty, field, select, table } from '../ui.js';
 import { whatIfChart } from '../charts.js';
 
 const IN_SIGHT = 6;
@@ -29,6 +29,25 @@ function answerOf(prediction, model) {
 	const all = Object.entries(prediction.probabilities).sort((a, b) => b[1] - a[1]).slice(0, 6);
 	return h('div', { class: 'answer' }, h('p', {}, h('span', {}, `predicted ${model.target}`), h('b', {}, prediction.class)),
 		h('ul', { class: 'probabilities' }, all.map(([label, p]) => h('li', {}, h('span', {}, label), bar(p), h('span', {}, format.percent(p))))));
+}
+
+/** How far the prediction is from what it would be if one column had its usual value. */
+function comparison(result, model) {
+	const rows = (result.compared ?? []).map((row) => ({ ...row, by: result.prediction.value - row.predicted }))
+		.sort((a, b) => Math.abs(b.by) - Math.abs(a.by)).slice(0, 8);
+	const most = Math.abs(rows[0]?.by ?? 0);
+	if (most < 1e-9) {
+		return null;
+	}
+	// What is nothing beside the first is not worth a line.
+	const told = rows.filter((row) => Math.abs(row.by) > most / 50);
+	const amount = (by) => `${by > 0 ? '+' : '−'}${result.label === null ? format.number(Math.abs(by)) : `${(100 * Math.abs(by)).toFixed(1)} points`}`;
+	return h('div', {}, h('h3', {}, result.label === null ? `Why this ${model.target}?` : `Why this probability of ${result.label}?`),
+		table('What makes it unusual', [
+			{ name: 'Column', cell: (row) => h('span', {}, row.column, h('small', {}, `usually ${row.usual}`)) },
+			{ name: 'Changes the prediction by', cell: (row) => h('span', { class: 'withbar wide' }, bar(Math.abs(row.by) / most, row.by < 0 ? 'less' : ''), amount(row.by)) },
+		], told, { className: 'importance' }),
+		h('p', { class: 'muted' }, 'Against the same row with the usual value of that column alone (median, or most frequent of the first rows). They do not add up where columns work together.'));
 }
 
 export async function tryOut(name, model, answer) {
@@ -59,9 +78,10 @@ export async function tryOut(name, model, answer) {
 		} else if (column) {
 			values = column.values.slice(0, 20);
 		}
-		const result = await post('/api/model/predict', { model: name, version: answer.shown, row: given,
+		const usual = Object.fromEntries(sorted.filter((one) => one.usual !== undefined && !one.is_key).slice(0, 40).map((one) => [one.name, one.usual]));
+		const result = await post('/api/model/predict', { model: name, version: answer.shown, row: given, usual,
 			...(column ? { vary: column.name, values } : {}) });
-		replace(shown, answerOf(result.prediction, model), result.whatIf ? whatIfChart(result.whatIf, column.kind, model.target) : null);
+		replace(shown, answerOf(result.prediction, model), comparison(result, model), result.whatIf ? whatIfChart(result.whatIf, column.kind, model.target) : null);
 	});
 	vary.addEventListener('change', run);
 	const fields = sorted.map((column) => field(column.name, inputs.get(column.name), column.type));
@@ -71,8 +91,7 @@ export async function tryOut(name, model, answer) {
 		}
 	}, { class: 'quiet' });
 	run();
-	return h('form', {
-		class: 'tryout',
+	return h('div', { class: 'pair tryout' }, h('form', {
 		onsubmit: (event) => {
 			event.preventDefault();
 			run();
@@ -82,5 +101,5 @@ export async function tryOut(name, model, answer) {
 	h('div', { class: 'fields' }, fields.slice(0, IN_SIGHT)),
 	fields.length > IN_SIGHT ? h('details', {}, h('summary', {}, `The other ${fields.length - IN_SIGHT} columns`), h('div', { class: 'fields' }, fields.slice(IN_SIGHT))) : null,
 	h('div', { class: 'fields' }, field('And vary', vary)),
-	h('div', { class: 'buttons' }, predict, blank), trouble, shown);
+	h('div', { class: 'buttons' }, predict, blank), trouble), shown);
 }

@@ -71,11 +71,14 @@ export async function model(context) {
 		part(() => of('echolon_report', shown.version)),
 		db.read(context, `SELECT kind, started_by, state, version, champion, rows_used, rows_compared, metric, score, champion_score, seconds, reason, error, run_by, finished_at
 			FROM echolon.training_runs WHERE model = $1 ORDER BY finished_at DESC LIMIT 30`, [name]),
-		db.read(context, 'SELECT every_rows, every::text, at, drift_above, error_above, tolerance FROM echolon.retrain_policies WHERE model = $1', [name]),
+		db.read(context, 'SELECT every_rows, every::text, at, drift_above, error_above, tolerance, max_seconds, max_memory FROM echolon.retrain_policies WHERE model = $1', [name]),
 		part(() => db.read(context, 'SELECT schedule, only_when_due, job, last_state, last_finished_at, last_error FROM echolon.schedules WHERE model = $1', [name])),
 		db.hasView('model_health') ? db.read(context, 'SELECT * FROM echolon.model_health WHERE model = $1', [name]) : null,
 	]);
-	return { model: found, versions, shown: shown.version, before: before?.version ?? null, aliases, metrics, earlier, importance, report,
+	const groups = shown.parameters?.group_by?.length && shown.retired_at === null
+		? await part(() => db.read(context, `SELECT group_key, rows_used, measured_rows, metric, score, common_score, baseline
+			FROM ${db.fn('echolon_group_metrics')}($1, version => $2) ORDER BY group_key IS NULL, rows_used DESC LIMIT 100`, [name, shown.version])) : null;
+	return { model: found, groups, versions, shown: shown.version, before: before?.version ?? null, aliases, metrics, earlier, importance, report,
 		runs, policy: policy[0] ?? null, schedule: schedule.rows[0] ?? null, health: health?.[0] ?? null };
 }
 
@@ -191,49 +194,79 @@ export async function form(context) {
 	for (const column of columns) {
 		const values = rows.map((row) => row[column.name]).filter((value) => value !== null && value !== undefined);
 		if (column.kind === 'category') {
-			const distinct = [...new Set(values.map(String))];
-			column.values = distinct.length <= 200 ? distinct.sort().slice(0, 100) : [];
+			const counts = new Map();
+			for (const value of values.map(String)) {
+				counts.set(value, (counts.get(value) ?? 0) + 1);
+			}
+			column.values = counts.size <= 200 ? [...counts.keys()].sort().slice(0, 100) : [];
+			column.usual = [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
 		} else if (column.kind === 'number' && values.length > 0) {
 			const sorted = values.map(Number).filter(Number.isFinite).sort((a, b) => a - b);
 			column.low = sorted[0];
 			column.high = sorted.at(-1);
+			column.usual = sorted[sorted.length >> 1];
 		}
 	}
 	return { columns, row: rows[0] ?? {} };
 }
 
-/** One row, and what the prediction would be with other values of one column. */
+/**
+ * One row's prediction; why it is that, by what it would be if a column had its usual
+ * value; and its course over other values of one column.
+ */
 export async function predict(context) {
 	const { db } = context.session;
 	const { body } = context;
 	const found = await findModel(context, text(body.model, 'model'));
 	const version = versionOf(body.version);
-	if (body.row === null || typeof body.row !== 'object' || Array.isArray(body.row)) {
-		throw new Refusal(400, 'the row is not an object');
+	for (const name of ['row', 'usual']) {
+		body[name] ??= {};
+		if (typeof body[name] !== 'object' || Array.isArray(body[name])) {
+			throw new Refusal(400, `${name} is not an object`);
+		}
 	}
 	const row = JSON.stringify(body.row);
-	const result = {};
+	const result = { label: null };
 	if (found.task === 'regression') {
 		[result.prediction] = await db.read(context,
 			`SELECT ${db.fn('echolon_predict_json')}($1, $2::jsonb, version => $3) AS value`, [found.model, row, version]);
 	} else {
 		[result.prediction] = await db.read(context, `SELECT ${db.fn('echolon_predict_json_class')}($1, $2::jsonb, version => $3) AS class,
 			${db.fn('echolon_predict_json_proba')}($1, $2::jsonb, version => $3) AS probabilities`, [found.model, row, version]);
+		// Of two classes always the same one, so that rows can be compared.
+		const labels = Object.keys(result.prediction.probabilities).sort();
+		result.label = labels.length === 2 ? labels[1] : result.prediction.class;
+		result.prediction.value = result.prediction.probabilities[result.label];
+	}
+	const { label } = result;
+	const of = (document, n) => (label === null ? `${db.fn('echolon_predict_json')}($1, ${document}, version => $${n})`
+		: `${db.fn('echolon_predict_json_proba')}($1, ${document}, $${n + 1}::text, version => $${n})`);
+	const tail = label === null ? [version] : [version, label];
+	const usual = Object.entries(body.usual).slice(0, 40).filter(([name, value]) => String(body.row[name]) !== String(value));
+	if (usual.length > 0) {
+		result.compared = await db.read(context, `
+			SELECT key AS column, value AS usual, ${of('$2::jsonb || jsonb_build_object(key, value)', 4)} AS predicted
+			FROM jsonb_each($3::jsonb)`, [found.model, row, JSON.stringify(Object.fromEntries(usual)), ...tail]);
 	}
 	const vary = optionalText(body.vary, 'vary');
 	if (vary !== null && Array.isArray(body.values)) {
-		const label = found.task === 'regression' ? null : text(body.label ?? result.prediction.class, 'label');
-		const fn = label === null ? `${db.fn('echolon_predict_json')}($1, changed, version => $5)`
-			: `${db.fn('echolon_predict_json_proba')}($1, changed, $6::text, version => $5)`;
 		result.whatIf = {
 			label, column: vary,
 			rows: await db.read(context, `
-				SELECT value, ${fn} AS predicted
-				FROM (SELECT value, $2::jsonb || jsonb_build_object($3::text, value) AS changed FROM jsonb_array_elements($4::jsonb) AS value) AS v`,
-			[found.model, row, vary, JSON.stringify(body.values.slice(0, 50)), version, ...(label === null ? [] : [label])]),
+				SELECT value, ${of('$2::jsonb || jsonb_build_object($3::text, value)', 5)} AS predicted
+				FROM jsonb_array_elements($4::jsonb) AS value`, [found.model, row, vary, JSON.stringify(body.values.slice(0, 50)), ...tail]),
 		};
 	}
 	return result;
+}
+
+/** What the model loses when a column is shuffled, on at most 2,000 rows of its relation. */
+export async function permutation(context) {
+	const { db } = context.session;
+	const found = await findModel(context, text(context.query.get('name'), 'name'));
+	return { rows: await db.read(context, `SELECT rank, column_name, importance, stddev
+		FROM ${db.fn('echolon_permutation_importance')}($1, $2, n_repeats => 3, max_rows => 2000, version => $3) LIMIT 30`,
+	[found.model, text(found.relation, 'relation'), versionOf(context.query.get('version'))]) };
 }
 
 export async function activate(context) {
@@ -264,5 +297,27 @@ export async function schedule(context) {
 	await db.write(context, (query) => (when === null
 		? query(`SELECT ${db.fn('echolon_unschedule')}($1)`, [name])
 		: query(`SELECT ${db.fn('echolon_schedule_retrain')}($1, $2, only_when_due => $3)`, [name, when, body.onlyWhenDue === true])));
+	return {};
+}
+
+const POLICY = { every_rows: 'bigint', every: 'interval', at: 'timestamptz', drift_above: 'float8', error_above: 'float8', tolerance: 'float8', max_seconds: 'integer', max_memory: 'text' };
+
+/** Say when the model is due; what the page does not ask for stays as it was. */
+export async function policy(context) {
+	const { db } = context.session;
+	const { body } = context;
+	const name = text(body.model, 'model');
+	const [before] = await db.read(context, `SELECT every_rows, every::text, at, drift_above, error_above, tolerance, max_seconds, max_memory::text || 'kB' AS max_memory
+		FROM echolon.retrain_policies WHERE model = $1`, [name], { quiet: true });
+	const values = [name];
+	const parts = [];
+	for (const [parameter, type] of Object.entries(POLICY)) {
+		const value = Object.hasOwn(body, parameter) ? optionalText(body[parameter], parameter) : before?.[parameter] ?? null;
+		if (value !== null) {
+			values.push(value);
+			parts.push(`, ${parameter} => $${values.length}::${type}`);
+		}
+	}
+	await db.write(context, (query) => query(`SELECT ${db.fn('echolon_retrain_when')}($1${parts.join('')})`, values));
 	return {};
 }

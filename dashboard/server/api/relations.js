@@ -30,7 +30,8 @@ export async function describe(context, name) {
 	const { db } = context.session;
 	const [relation] = await db.read(context, `
 		SELECT c.oid::int8 AS oid, format('%I.%I', n.nspname, c.relname) AS relation, c.relkind::text AS relkind,
-			CASE WHEN c.relkind IN ('r', 'm', 'p') AND c.reltuples >= 0 THEN c.reltuples::bigint END AS rows
+			CASE WHEN c.relkind IN ('r', 'm', 'p') AND c.reltuples >= 0 THEN c.reltuples::bigint END AS rows,
+			CASE WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) END AS bytes
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1::regclass`, [name], { quiet: true });
 	const columns = await db.read(context, `
 		SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type, b.typcategory::text AS category,
@@ -47,9 +48,11 @@ export async function describe(context, name) {
 }
 
 /** FROM clause of a bounded look at a relation: a sample where it is large. */
-function sampleOf({ relation, relkind, rows }) {
-	if ('rmp'.includes(relkind) && rows > 20000) {
-		const percent = Math.min(100, (100 * 3 * SAMPLE_ROWS) / rows);
+function sampleOf({ relation, relkind, rows, bytes }) {
+	// A table that was just loaded has no statistics; rows of 100 bytes are a guess that serves.
+	const about = rows ?? (bytes ?? 0) / 100;
+	if ('rmp'.includes(relkind) && about > 20000) {
+		const percent = Math.min(100, (100 * 3 * SAMPLE_ROWS) / about);
 		return `${relation} TABLESAMPLE SYSTEM (${Number(percent.toPrecision(3))})`;
 	}
 	return relation;
@@ -109,15 +112,19 @@ export async function show(context) {
 	const shown = relation.columns.map((column) => ({ ...column, kind: columnKind(column) }));
 	const looked = shown.filter((column) => column.kind !== 'other').slice(0, MOST_COLUMNS);
 	let sampled = null;
+	let first = true;
 	let trouble = null;
 	if (looked.length > 0) {
 		const targets = looked.map((column) => expression(column, column.kind)).join(', ');
 		const look = (from) => db.read(context, `SELECT ${targets} FROM ${from} LIMIT ${SAMPLE_ROWS}`, [], { array: true, timeout: 5000 });
 		try {
+			first = sampleOf(relation) === relation.relation;
 			let rows = await look(sampleOf(relation));
-			if (rows.length < 200 && sampleOf(relation) !== relation.relation) {
+			if (rows.length < 200 && !first) {
+				first = true;
 				rows = await look(relation.relation);
 			}
+			first &&= rows.length === SAMPLE_ROWS;
 			sampled = rows.length;
 			looked.forEach((column, i) => {
 				column.summary = summarize(rows.map((row) => row[i]), column.kind);
@@ -129,7 +136,7 @@ export async function show(context) {
 			trouble = 'Reading a sample of it takes longer than 5 seconds, so there are no histograms.';
 		}
 	}
-	return { relation: relation.relation, rows: relation.rows, sampled, trouble, columns: shown };
+	return { relation: relation.relation, rows: relation.rows, sampled, first, trouble, columns: shown };
 }
 
 /** The first rows, as PostgreSQL writes their values. */
