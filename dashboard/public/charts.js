@@ -18,7 +18,7 @@ export function figure(title, caption, draw, { height = 280 } = {}) {
 		if (now > 0 && now !== width) {
 			width = now;
 			replace(place, Plot.plot({
-				width, height: Math.round(Math.min(height, Math.max(220, width * 0.75))), marginLeft: 52, marginBottom: 40, marginRight: 22,
+				width, height: Math.round(Math.min(height, Math.max(220, width * 0.75))), marginLeft: 52, marginBottom: 46, marginRight: 22,
 				style: { background: 'transparent', fontFamily: 'inherit', fontSize: '12px', overflow: 'visible' },
 				ariaLabel: title, ariaDescription: typeof caption === 'string' ? caption : undefined,
 				...draw(width),
