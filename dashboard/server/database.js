@@ -131,8 +131,8 @@ export class Database {
 
 	/**
 	 * Run one statement that reads; rows.  options: timeout (ms), array (rows as arrays), quiet.
-	 * The transaction is said to be read-only each time: a setting of the session could be
-	 * changed by a function behind a view, that of a transaction could not.
+	 * The transaction is read-only, and rolled back: not even a setting that a function
+	 * behind a view changes outlives it.
 	 */
 	async read(context, text, values = [], options = {}) {
 		return this.withClient(context, async (client) => {
