@@ -91,8 +91,10 @@ class Dashboard {
 		if (!names.includes(shown) && shown === this.config.listen) {
 			this.namedHosts.add(shown.toLowerCase());
 		}
-		this.address = `http://${shown.includes(':') ? `[${shown}]` : shown}:${port}/`
-			+ (this.config.key ? `#key=${this.config.key}` : '');
+		// Behind a proxy with TLS the address is the proxy's.
+		const base = this.config.secureCookie && this.config.allowedHosts.length > 0 ? `https://${shown}/`
+			: `http://${shown.includes(':') ? `[${shown}]` : shown}:${port}/`;
+		this.address = base + (this.config.key ? `#key=${this.config.key}` : '');
 	}
 
 	async close() {

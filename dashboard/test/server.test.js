@@ -45,6 +45,25 @@ test('a host that is not ours is refused, with every answer\'s headers', async (
 	}
 });
 
+test('a proxy\'s name is known where it was told, and so is its address', async () => {
+	const behind = await startDashboard(DATABASE, '--allow-host', 'ml.example.org', '--secure-cookie');
+	try {
+		assert.match(behind.address, /^https:\/\/ml\.example\.org\/#key=/);
+		const { port } = behind.dashboard.server.address();
+		const ask = (host) => new Promise((resolve, reject) => {
+			const body = JSON.stringify({ user: 'postgres', key: behind.key });
+			http.request({ port, path: '/api/login', method: 'POST', headers: { host, origin: `https://${host}` } }, (response) => {
+				response.resume();
+				resolve(response);
+			}).on('error', reject).end(body);
+		});
+		assert.match((await ask('ml.example.org')).headers['set-cookie'][0], /; Secure$/);
+		assert.equal((await ask('else.example.org')).statusCode, 421);
+	} finally {
+		await behind.close();
+	}
+});
+
 test('nothing but the page\'s files is served', async () => {
 	for (const path of ['/../package.json', '/%2e%2e/package.json', '/server/main.js', '/vendor/../../package.json', '/pages', '//etc/passwd']) {
 		assert.equal((await raw(path, {})).statusCode, 404, path);
