@@ -297,7 +297,7 @@ point_store(const Point *p)
 
 	(void) store_execute_any("INSERT INTO echolon.monitor_store (point_id, place, kind, feature, metric, value, threshold, verdict)"
 							 " SELECT $1, l.place, l.kind, l.feature, l.metric, l.value,"
-							 " NULLIF(l.threshold, 'NaN'::pg_catalog.float8), l.verdict"
+							 " CASE WHEN l.threshold OPERATOR(pg_catalog.<>) 'NaN'::pg_catalog.float8 THEN l.threshold END, l.verdict"
 							 " FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4),"
 							 " pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7)) WITH ORDINALITY"
 							 " AS l (kind, feature, metric, value, threshold, verdict, place)",
