@@ -117,6 +117,12 @@ extern ModelVersion *store_lookup_version(const char *model, bool active, int32 
  */
 extern void store_lock_model(const char *model, ModelRight right, StoredModel *found);
 
+/*
+ * Keep a model from being dropped until the transaction ends, for whoever adds records of it without the lock on its name;
+ * between store_begin_write and store_end_write.  Raises where it was dropped meanwhile.
+ */
+extern void store_keep_model(int64 model_id);
+
 /* The version of this number is the active one from now on; under the model's lock.  again: a rollback, no promotion. */
 extern void store_set_active(int64 model_id, int32 version, bool again);
 

@@ -445,6 +445,14 @@ store_add_version(NewVersion *version)
 
 /* ---- dropping ---------------------------------------------------------------- */
 
+void
+store_keep_model(int64 model_id)
+{
+	StoreValue	value = value_int8(model_id);
+
+	store_execute("SELECT 1 FROM echolon.model_store WHERE id OPERATOR(pg_catalog.=) $1 FOR KEY SHARE", 1, &value);
+}
+
 #define VERSIONS_OF_MODEL \
 	" WHERE version_id OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT id FROM echolon.version_store" \
 	" WHERE model_id OPERATOR(pg_catalog.=) $1))"
@@ -458,6 +466,8 @@ delete_model(const char *model, int64 id, int versions)
 {
 	StoreValue	value = value_int8(id);
 
+	/* first: whoever is adding records of it is waited for (store_keep_model), and then they are seen */
+	store_execute("DELETE FROM echolon.model_store WHERE id OPERATOR(pg_catalog.=) $1", 1, &value);
 	(void) store_execute_any("DELETE FROM echolon.chunk_store" VERSIONS_OF_MODEL, 1, &value);
 	(void) store_execute_any("DELETE FROM echolon.holdout_store" VERSIONS_OF_MODEL, 1, &value);
 	if (store_execute_any("DELETE FROM echolon.version_store"
@@ -490,7 +500,6 @@ delete_model(const char *model, int64 id, int versions)
 	}
 	(void) store_execute_any("DELETE FROM echolon.grant_store"
 							 " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &value);
-	store_execute("DELETE FROM echolon.model_store WHERE id OPERATOR(pg_catalog.=) $1", 1, &value);
 }
 
 /* echolon_drop_model(model text) returns integer */

@@ -24,6 +24,7 @@
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -195,7 +196,11 @@ store_begin_write(void)
 	Oid			owner = store_owner();
 
 	GetUserIdAndSecContext(&before.user, &before.context);
+	before.nest = NewGUCNestLevel();
 	SetUserIdAndSecContext(owner, before.context | SECURITY_LOCAL_USERID_CHANGE);
+	/* what the caller has put before pg_catalog must not run as the owner, though a statement forgot to say OPERATOR(pg_catalog.=) */
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	return before;
@@ -205,6 +210,7 @@ void
 store_end_write(StoreUser before)
 {
 	SPI_finish();
+	AtEOXact_GUC(true, before.nest);
 	SetUserIdAndSecContext(before.user, before.context);
 }
 

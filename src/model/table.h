@@ -63,14 +63,15 @@ extern void store_lock_name(const char *table, const char *name);
 extern bool store_try_lock_name(const char *table, const char *name, bool keep);
 
 /*
- * Between begin and end the tables' owner runs, and SPI is connected.  Only constant
- * statements of Echolon are executed there.  An error restores the user with the
+ * Between begin and end the tables' owner runs, with a search_path of pg_catalog alone, and SPI is connected.  Only
+ * constant statements of Echolon are executed there.  An error restores the user and the path with the
  * (sub)transaction.
  */
 typedef struct StoreUser
 {
 	Oid			user;
 	int			context;
+	int			nest;			/* of settings */
 } StoreUser;
 
 extern StoreUser store_begin_write(void);

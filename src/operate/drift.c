@@ -6,6 +6,10 @@
  * encoded as for a prediction, and counted in the same bins; both counts are compared.  The
  * counting is an aggregate, so that it can be asked of groups and run in parallel; a
  * state that comes from a worker holds counts alone, and the final function looks the model up again.
+ *
+ * A target-encoded category is compared by its levels' means, each level where it is at prediction: the training keeps it
+ * that way (train/encode.c).  Its values lie between those means, so none is below or above them; a level that was never
+ * seen has a mean too, and is told apart from those that have it.
  */
 #include "postgres.h"
 
@@ -52,7 +56,7 @@ PG_FUNCTION_INFO_V1(echolon_drift_final);
  */
 enum
 {
-	BIN_MISSING,				/* a category never seen too */
+	BIN_MISSING,				/* a level of a category never seen too */
 	BIN_BELOW,					/* a number below all training values */
 	BIN_ABOVE,
 	EXTRA_BINS
@@ -84,6 +88,7 @@ typedef struct DriftState
 	DriftBins  *bins;
 	InputRow	row;
 	Encoder    *encoder;
+	uint64	   *unseen_before;	/* [ncolumns] unseen without the row that is counted */
 	double	   *x;
 	uint32_t   *codes;
 	double	   *out;
@@ -164,19 +169,25 @@ drift_bins(const ModelVersion *version)
 
 /* The bin of a feature's value, counted from its first. */
 static uint32
-value_bin(const LearnStats *stats, bool category, double x)
+value_bin(const ModelFile *file, uint32 f, double x)
 {
+	const LearnStats *stats = &file->stats[f];
 	uint32		low = 0,
 				high = stats->nbins;
 
 	if (isnan(x))
 		return stats->nbins + BIN_MISSING;
-	if (category)
+	if (file->learn.features[f].kind == LEARN_CATEGORY)
 		return x < stats->nbins ? (uint32) x : stats->nbins + BIN_MISSING;
-	if (stats->nbins == 0 || x > stats->upper[stats->nbins - 1])
+	if (stats->nbins == 0)
+		return BIN_ABOVE;
+	/* within the means of all levels, though a mean of means may be rounded; their minimum is that of other folds */
+	if (file->features[f].part == PART_TARGET_MEAN)
+		x = fmin(x, stats->upper[stats->nbins - 1]);
+	else if (x > stats->upper[stats->nbins - 1])
 		return stats->nbins + BIN_ABOVE;
 	/* the smallest finite value; an infinite one would be the upper bound of the first bin */
-	if (x < stats->minimum && x < stats->upper[0])
+	else if (x < stats->minimum && x < stats->upper[0])
 		return stats->nbins + BIN_BELOW;
 	while (low + 1 < high)
 	{
@@ -218,6 +229,7 @@ counting_state(const char *name, int32 wanted, double threshold)
 	DriftState *state = new_state(name, version->version, threshold, bins->ncounts, file->ncolumns);
 
 	state->bins = bins;
+	state->unseen_before = palloc(mul_size(sizeof(uint64), Max(file->ncolumns, 1)));
 	state->x = palloc(mul_size(sizeof(double), Max(file->nfeatures, 1)));
 	state->codes = palloc(mul_size(sizeof(uint32_t), Max(file->nfeatures, 1)));
 	state->out = palloc(mul_size(sizeof(double), learn_noutputs(&file->learn)));
@@ -249,6 +261,7 @@ count_row(DriftState *state, HeapTupleHeader input, MemoryContext context)
 		encoder_count_unseen(state->encoder, state->unseen);
 	}
 	input_row_deform(&state->row, input);
+	memcpy(state->unseen_before, state->unseen, sizeof(uint64) * state->ncolumns);
 	encoder_row(state->encoder, state->row.values, state->row.nulls, state->x, NULL);
 	if (bins->npredicted > 0)
 	{
@@ -258,8 +271,13 @@ count_row(DriftState *state, HeapTupleHeader input, MemoryContext context)
 	/* statistics are of all rows, as the model itself treats them */
 	encoder_common(state->encoder, state->x);
 	for (uint32 f = 0; f < bins->nfeatures; f++)
-		state->counts[bins->first[f] +
-					  value_bin(&file->stats[f], file->learn.features[f].kind == LEARN_CATEGORY, state->x[f])]++;
+	{
+		uint32		column = file->features[f].column;
+		bool		unseen = state->unseen[column] > state->unseen_before[column];
+
+		state->counts[bins->first[f] + (unseen ? file->stats[f].nbins + BIN_MISSING :
+										value_bin(file, f, state->x[f]))]++;
+	}
 	state->rows++;
 }
 
@@ -564,18 +582,24 @@ drift_of_feature(const DriftState *state, const DriftBins *bins, uint32 f, Drift
 	const uint64 *extra = &now[stats->nbins];
 	bool		category = file->learn.features[f].kind == LEARN_CATEGORY;
 	uint32		part = file->features[f].part;
-	uint64		unseen = category ? state->unseen[file->features[f].column] : 0;
+	bool		encoded = part == PART_TARGET_MEAN;
+	uint64		unseen = category || encoded ? state->unseen[file->features[f].column] : 0;
 	uint64		trained = stats->count + stats->missing;
 	Compared	compared = {0};
 
 	memset(drift, 0, sizeof(*drift));
 	drift->feature = pg_any_to_server(file->features[f].name, strlen(file->features[f].name), PG_UTF8);
-	drift->kind = category ? "category" : part >= PART_YEAR && part <= PART_LAST ? DRIFT_CALENDAR : "number";
+	drift->kind = category || encoded ? "category" : part >= PART_YEAR && part <= PART_LAST ? DRIFT_CALENDAR : "number";
 	drift->rows = state->rows;
 	if (category)
 	{
 		join_levels(stats->counts, now, stats->nbins, &compared);
-		compared_add(&compared, 0, unseen);
+		drift->ks = NAN;
+	}
+	else if (encoded)
+	{
+		/* levels have no order of their own: that of their means is for the bins */
+		join_neighbours(stats->counts, now, stats->nbins, &compared);
 		drift->ks = NAN;
 	}
 	else
@@ -585,11 +609,13 @@ drift_of_feature(const DriftState *state, const DriftBins *bins, uint32 f, Drift
 		compared_add(&compared, 0, extra[BIN_ABOVE]);
 		drift->ks = kolmogorov_smirnov(stats->counts, now, stats->nbins, extra[BIN_BELOW], extra[BIN_ABOVE]);
 	}
+	if (category || encoded)
+		compared_add(&compared, 0, unseen);
 	compared_add(&compared, stats->missing, extra[BIN_MISSING] - unseen);
 	drift_measure(&compared, trained, state->rows, drift);
 	drift->missing = rate(extra[BIN_MISSING] - unseen, state->rows);
 	drift->training_missing = rate(stats->missing, trained);
-	drift->unseen = category ? rate(unseen, state->rows) : NAN;
+	drift->unseen = category || encoded ? rate(unseen, state->rows) : NAN;
 }
 
 static void

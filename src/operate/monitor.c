@@ -15,6 +15,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -23,6 +24,7 @@
 #include "function.h"
 #include "model/lookup.h"
 #include "operate/drift.h"
+#include "operate/monitor.h"
 #include "operate/retrain.h"
 #include "predict/evaluation.h"
 
@@ -31,6 +33,7 @@
 #define VERDICT_BASELINE	"worse than the baseline"
 
 PG_FUNCTION_INFO_V1(echolon_monitor);
+PG_FUNCTION_INFO_V1(echolon_prune_monitoring);
 
 /* One row of monitor_store. */
 typedef struct MonitorLine
@@ -279,6 +282,7 @@ point_store(const Point *p)
 		value_text(user)
 	};
 
+	store_keep_model(p->version->model_id);
 	store_execute("INSERT INTO echolon.point_store (model_id, version, at, relation, rows, threshold, drifted,"
 				  " worst_feature, worst_psi, drift_verdict, rows_measured, metric, score, training_score, baseline,"
 				  " score_verdict, reason, monitored_by)"
@@ -297,7 +301,7 @@ point_store(const Point *p)
 
 	(void) store_execute_any("INSERT INTO echolon.monitor_store (point_id, place, kind, feature, metric, value, threshold, verdict)"
 							 " SELECT $1, l.place, l.kind, l.feature, l.metric, l.value,"
-							 " NULLIF(l.threshold, 'NaN'::pg_catalog.float8), l.verdict"
+							 " CASE WHEN l.threshold OPERATOR(pg_catalog.<>) 'NaN'::pg_catalog.float8 THEN l.threshold END, l.verdict"
 							 " FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4),"
 							 " pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7)) WITH ORDINALITY"
 							 " AS l (kind, feature, metric, value, threshold, verdict, place)",
@@ -402,4 +406,54 @@ echolon_monitor(PG_FUNCTION_ARGS)
 	result = HeapTupleGetDatum(heap_copytuple(row));
 	MemoryContextDelete(context);
 	return result;
+}
+
+/* ---- an end to it ------------------------------------------------------------------------ */
+
+TimestampTz
+monitor_older_than(Datum older_than)
+{
+	Interval	zero = {0};
+
+	if (DatumGetBool(DirectFunctionCall2(interval_lt, older_than, IntervalPGetDatum(&zero))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("parameter \"older_than\" is out of range"),
+				 errdetail("It is %s.", DatumGetCString(DirectFunctionCall1(interval_out, older_than))),
+				 errhint("Give a time of 0 or more, such as '90 days'.")));
+	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval, TimestampTzGetDatum(GetCurrentTimestamp()),
+												   older_than));
+}
+
+/* echolon_prune_monitoring(model text, older_than interval) returns bigint */
+Datum
+echolon_prune_monitoring(PG_FUNCTION_ARGS)
+{
+	static const char *const needed[] = {"model", "older_than"};
+	StoredModel model;
+	int32		version;
+	TimestampTz until;
+	StoreUser	before;
+	uint64		points;
+
+	for (int i = 0; i < lengthof(needed); i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("parameter \"%s\" must not be null", needed[i])));
+	store_prevent("echolon_prune_monitoring()");
+	until = monitor_older_than(PG_GETARG_DATUM(1));
+	store_resolve_name(text_to_cstring(PG_GETARG_TEXT_PP(0)), GetActiveSnapshot(), &model, &version);
+	store_check_right(&model, MODEL_TRAIN, GetActiveSnapshot());
+
+	StoreValue	values[] = {value_int8(model.id), {TIMESTAMPTZOID, TimestampTzGetDatum(until), false}};
+
+	before = store_begin_write();
+	(void) store_execute_any("DELETE FROM echolon.monitor_store WHERE point_id OPERATOR(pg_catalog.=) ANY (ARRAY("
+							 "SELECT id FROM echolon.point_store WHERE model_id OPERATOR(pg_catalog.=) $1"
+							 " AND at OPERATOR(pg_catalog.<=) $2))", lengthof(values), values);
+	points = store_execute_any("DELETE FROM echolon.point_store WHERE model_id OPERATOR(pg_catalog.=) $1"
+							   " AND at OPERATOR(pg_catalog.<=) $2", lengthof(values), values);
+	store_end_write(before);
+	PG_RETURN_INT64((int64) points);
 }

@@ -163,13 +163,23 @@ relation NULL is the model''s own, read with the rights of the model''s owner, i
 Errors: no such model or version, or no right to it; a relation or column that is gone or of another type; a threshold of 0 or below; a read-only transaction or a standby.
 SELECT drift_verdict, score_verdict, reason FROM echolon_monitor(''customers_churn'');';
 
+CREATE FUNCTION echolon_prune_monitoring(model text, older_than interval) RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'echolon_prune_monitoring';
+COMMENT ON FUNCTION echolon_prune_monitoring(text, interval) IS
+'Delete what echolon_monitor recorded of a model at least so long ago; returns how many points. echolon.model_health then knows no more than is left.
+older_than: 0 or more; 0 deletes all. Needs the right train.
+Errors: no such model or no right to it; a time below 0; a read-only transaction or a standby.
+SELECT echolon_prune_monitoring(''sales_revenue'', ''2 years'');';
+
 /* ---- one line a model ---- */
 
 CREATE VIEW echolon.model_health WITH (security_barrier) AS
 SELECT h.model, l.light, l.reason, h.state, h.version, h.trained_at AS last_trained,
 	p.at AS last_monitored, p.rows AS rows_monitored, p.drifted AS drifted_features, p.worst_feature, p.worst_psi,
 	s.at AS last_scored, s.rows_measured AS rows_scored, h.metric AS score_metric, h.score AS training_score,
-	s.score AS monitored_score, h.baseline AS baseline_score, r.state AS last_run_state, r.finished_at AS last_run
+	s.score AS monitored_score, h.baseline AS baseline_score, r.state AS last_run_state, r.finished_at AS last_run,
+	c.schedule, d.due_at AS retraining_due
 FROM (
 		SELECT m.id, m.model, v.version, v.metric, v.score, v.baseline, v.trained_at,
 			echolon.model_state(m.relation, m.relation_stamp, m.relation_owner_stamp, m.owner, m.owner_stamp, v.columns, m.target) AS state
@@ -192,6 +202,13 @@ FROM (
 		WHERE t.model_id OPERATOR(pg_catalog.=) h.id
 		ORDER BY t.id DESC LIMIT 1
 	) r ON true
+	LEFT JOIN echolon.schedules c ON c.model OPERATOR(pg_catalog.=) h.model
+	LEFT JOIN LATERAL (
+		-- as retrain_runs.c finds what is due by the clock
+		SELECT LEAST(CASE WHEN t.at OPERATOR(pg_catalog.>) l.last THEN t.at END, l.last OPERATOR(pg_catalog.+) t.every) AS due_at
+		FROM echolon.retrain_store t CROSS JOIN (SELECT GREATEST(r.finished_at, h.trained_at) AS last) l
+		WHERE t.model_id OPERATOR(pg_catalog.=) h.id
+	) d ON true
 	CROSS JOIN LATERAL (
 		SELECT c.light, c.reason
 		FROM (VALUES
@@ -205,11 +222,17 @@ FROM (
 				pg_catalog.format('it is worse than at its training: %s', s.reason)),
 			(5, 'yellow', p.drift_verdict OPERATOR(pg_catalog.=) 'drift', p.reason),
 			(6, 'yellow', r.state OPERATOR(pg_catalog.=) 'failed', 'its last retraining failed, see echolon.training_runs'),
-			(7, 'grey', p.id IS NULL, pg_catalog.format('version %s has not been monitored', h.version)),
-			(8, 'grey', p.drift_verdict OPERATOR(pg_catalog.<>) 'stable',
+			(7, 'yellow', c.job OPERATOR(pg_catalog.=) ANY (ARRAY['missing', 'inactive']),
+				pg_catalog.format('the job that trains it again is %s, see echolon.schedules', c.job)),
+			(8, 'yellow', c.job_status OPERATOR(pg_catalog.=) 'failed',
+				'the job that trains it again has failed, see echolon.schedules'),
+			(9, 'yellow', d.due_at OPERATOR(pg_catalog.<) (pg_catalog.now() OPERATOR(pg_catalog.-) '1 day'::pg_catalog.interval),
+				pg_catalog.format('it was to be trained again on %s', d.due_at::pg_catalog.date)),
+			(10, 'grey', p.id IS NULL, pg_catalog.format('version %s has not been monitored', h.version)),
+			(11, 'grey', p.drift_verdict OPERATOR(pg_catalog.<>) 'stable',
 				pg_catalog.format('too few rows to say: %s', p.reason)),
-			(9, 'grey', h.score IS NULL AND s.score IS NULL, 'how good it is has never been measured'),
-			(10, 'green', true, p.reason)
+			(12, 'grey', h.score IS NULL AND s.score IS NULL, 'how good it is has never been measured'),
+			(13, 'green', true, p.reason)
 		) AS c (place, light, holds, reason)
 		WHERE c.holds
 		ORDER BY c.place LIMIT 1
@@ -217,7 +240,7 @@ FROM (
 COMMENT ON VIEW echolon.model_health IS
 'The models the current user may see, one line each, with a traffic light: what echolon_monitor found last of the active version, and what is recorded besides. A grey one is made to speak by echolon_monitor';
 COMMENT ON COLUMN echolon.model_health.model IS 'Name of the model';
-COMMENT ON COLUMN echolon.model_health.light IS 'red: its relation or a column is gone, or it is worse than the naive prediction; yellow: it has lost half of its lead over that, data have drifted, its error is above error_above, or its last retraining failed; green: none of this; grey: not known, since the active version was not monitored, or on under 30 rows, or was never measured';
+COMMENT ON COLUMN echolon.model_health.light IS 'red: its relation or a column is gone, or it is worse than the naive prediction; yellow: it has lost half of its lead over that, data have drifted, its error is above error_above, its last retraining failed, or is a day overdue, or its job has failed or is gone; green: none of this; grey: not known, since the active version was not monitored, or on under 30 rows, or was never measured';
 COMMENT ON COLUMN echolon.model_health.reason IS 'Why the light is what it is';
 COMMENT ON COLUMN echolon.model_health.state IS 'As in echolon.models: ready, or what is missing';
 COMMENT ON COLUMN echolon.model_health.version IS 'The active version, which all else is about';
@@ -235,4 +258,6 @@ COMMENT ON COLUMN echolon.model_health.monitored_score IS 'The metric when it wa
 COMMENT ON COLUMN echolon.model_health.baseline_score IS 'The metric of the naive prediction it must beat, when it was trained';
 COMMENT ON COLUMN echolon.model_health.last_run_state IS 'What came of the last retraining of the model: promoted, kept, not comparable, unchanged or failed; NULL: there was none';
 COMMENT ON COLUMN echolon.model_health.last_run IS 'When that ended';
+COMMENT ON COLUMN echolon.model_health.schedule IS 'When pg_cron trains it again, as in echolon.schedules; NULL: it does not';
+COMMENT ON COLUMN echolon.model_health.retraining_due IS 'When echolon_retrain_when makes it due by the clock (at, every); NULL: never';
 GRANT SELECT ON echolon.model_health TO PUBLIC;

@@ -29,6 +29,7 @@
 #include "learn/metrics.h"
 #include "model/lookup.h"
 #include "model/store.h"
+#include "operate/monitor.h"
 #include "predict/encoder.h"
 
 #define STREAM_SAMPLE	6		/* of hash_random */
@@ -249,6 +250,7 @@ log_write(const PredictionLog *log, Oid relid)
 	relation->md.enrtuples = (double) tuplestore_tuple_count(log->scored);
 	relation->reldata = log->scored;
 	before = store_begin_write();
+	store_keep_model(log->version->model_id);
 	if (SPI_register_relation(relation) != SPI_OK_REL_REGISTER)
 		elog(ERROR, "SPI_register_relation failed");
 	rows = store_execute_any("INSERT INTO echolon.prediction_store (model_id, version, at, relation, key, prediction,"
@@ -319,10 +321,9 @@ Datum
 echolon_prune_predictions(PG_FUNCTION_ARGS)
 {
 	static const char *const needed[] = {"model", "older_than"};
-	Interval	zero = {0};
 	StoredModel model;
 	int32		version;
-	Datum		until;
+	TimestampTz until;
 	StoreUser	before;
 	uint64		rows;
 	Oid			user = GetUserId();
@@ -333,19 +334,13 @@ echolon_prune_predictions(PG_FUNCTION_ARGS)
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("parameter \"%s\" must not be null", needed[i])));
 	store_prevent("echolon_prune_predictions()");
-	if (DatumGetBool(DirectFunctionCall2(interval_lt, PG_GETARG_DATUM(1), IntervalPGetDatum(&zero))))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("parameter \"older_than\" is out of range"),
-				 errdetail("It is %s.", DatumGetCString(DirectFunctionCall1(interval_out, PG_GETARG_DATUM(1)))),
-				 errhint("Give a time of 0 or more, such as '90 days'.")));
+	until = monitor_older_than(PG_GETARG_DATUM(1));
 	store_resolve_name(text_to_cstring(PG_GETARG_TEXT_PP(0)), GetActiveSnapshot(), &model, &version);
 	store_check_right(&model, MODEL_PREDICT, GetActiveSnapshot());
-	until = DirectFunctionCall2(timestamptz_mi_interval, TimestampTzGetDatum(GetCurrentTimestamp()), PG_GETARG_DATUM(1));
 
 	StoreValue	values[] = {
 		value_int8(model.id),
-		{TIMESTAMPTZOID, until, false},
+		{TIMESTAMPTZOID, TimestampTzGetDatum(until), false},
 		value_text(GetUserNameFromId(user, false)),
 		value_text(stamp_make(STAMP_ROLE, user))
 	};

@@ -125,10 +125,23 @@ CREATE TABLE visits AS SELECT 'customer ' || id % 200 AS customer, 'trait ' || i
 SELECT lives_ok($$SELECT echolon_train_gb('visits', 'y', features => '{trait,a}', encode => 'target', split_groups => 'customer', refit => false, n_estimators => 3, model => 'visits')$$, 'a split by groups');
 SELECT ok(s.high - s.low < 60, 'whole groups are in one fold') FROM pg_temp.stats('visits', 0) AS s;
 
--- Drift: rows are compared by the means that they have at prediction, whatever the learner saw.
-SELECT cmp_ok(psi, '<', 1e-9::float8, 'no drift of unchanged rows: ' || m)
-FROM unnest(ARRAY['full', 'less', 'weighted', 'again']) AS m, LATERAL (SELECT * FROM echolon_drift(m, 'orders')) AS d
+-- Drift: rows are compared by the means that they have at prediction, whatever the learner saw; of many levels as of few.
+SELECT cmp_ok(psi, '<', 1e-9::float8, 'no drift of unchanged rows: ' || m), is((kind, ks, unseen_rate)::text, '(category,,0)', 'of a category: ' || m)
+FROM unnest(ARRAY['full', 'less', 'weighted', 'again', 'pairs']) AS m, LATERAL (SELECT * FROM echolon_drift(m, CASE m WHEN 'pairs' THEN 'pairs' ELSE 'orders' END::regclass)) AS d
 WHERE feature LIKE '%\_target';
+-- psi in ten bins of about equal mass, by where the middle of a level lies, the levels in the order of their means; one that was never seen is apart
+CREATE VIEW moved AS SELECT a, quarter, CASE WHEN id % 4 = 0 THEN 'elsewhere' ELSE city END AS city FROM orders;
+WITH means AS (
+	SELECT city, count(*) AS n, (sum(y) + 10 * (SELECT avg(y) FROM orders)) / (count(*) + 10) AS mean FROM orders GROUP BY city),
+bins AS (
+	SELECT city, floor((sum(n) OVER (ORDER BY mean) - n + n / 2) / (sum(n) OVER ()) * 10) AS bin FROM means),
+counts AS (
+	SELECT coalesce(b.bin, -1) AS bin, sum((NOT today)::int) AS t, sum(today::int) AS n
+	FROM (SELECT false AS today, city FROM orders UNION ALL SELECT true, city FROM moved) AS r LEFT JOIN bins AS b ON b.city IS NOT DISTINCT FROM r.city GROUP BY 1),
+shares AS (
+	SELECT (t + 0.5) / (sum(t) OVER () + 0.5 * count(*) OVER ()) AS p, (n + 0.5) / (sum(n) OVER () + 0.5 * count(*) OVER ()) AS q FROM counts)
+SELECT is(round(d.psi::numeric, 9), (SELECT round(sum((q - p) * ln(q / p)), 9) FROM shares), 'psi of levels that moved'), is(d.unseen_rate, 0.25::float8, 'and one that was never seen'), is(d.verdict, 'drift', 'is drift')
+FROM echolon_drift('full', 'moved') AS d WHERE feature = 'city_target';
 
 -- ---- noise stays noise
 CREATE TABLE noise AS SELECT id, (hashint4(id) & 1023)::float8 AS a, (hashint4(id + 1000000) & 1023)::float8 AS b, 'level ' || (hashint4(id + 2000000) & 2147483647) % 500 AS level,

@@ -90,6 +90,24 @@ RESET ROLE;
 SELECT is(drift_verdict, 'stable', 'is monitored by one') FROM echolon_monitor('trap');
 SELECT is((SELECT rolsuper FROM pg_roles WHERE rolname = 'echolon_tap_owner'), false, 'in vain');
 
+-- ---- an end to it
+SELECT matches(pg_temp.error_of(format('SELECT echolon_prune_monitoring(%s)', a)), e, a) FROM (VALUES ($$NULL, '0'$$, 'parameter "model" must not be null'), ($$'sales', NULL$$, 'parameter "older_than" must not be null'),
+	($$'nobody', '0'$$, '42704 model "nobody" does not exist'), ($$'sales', '-1 s'$$, '22023 parameter "older_than" is out of range | It is -00:00:01')) AS v (a, e);
+SAVEPOINT before;
+CREATE TEMP TABLE points AS SELECT DISTINCT model, point FROM echolon.monitoring;
+SELECT is(echolon_prune_monitoring('sales', '1 hour'), 0::bigint, 'nothing is old');
+UPDATE echolon.point_store SET at = at - '2 days'::interval WHERE id = (SELECT min(point) FROM points WHERE model = 'sales');
+SELECT is(echolon_prune_monitoring('sales', '1 day'), 1::bigint, 'one point is');
+SELECT is((SELECT array_agg(DISTINCT point) FROM echolon.monitoring), (SELECT array_agg(point ORDER BY point) FROM points WHERE point <> (SELECT min(point) FROM points WHERE model = 'sales')), 'and it goes alone');
+SELECT echolon_grant_model('sales', 'public');
+SET LOCAL ROLE echolon_tap_owner;
+SELECT matches(pg_temp.error_of($$SELECT echolon_prune_monitoring('sales', '0')$$), '^42501 permission denied for model "sales"', 'not by who may only predict');
+RESET ROLE;
+SELECT cmp_ok(echolon_prune_monitoring('sales', '0'), '>', 0::bigint, 'all of a model');
+SELECT is((SELECT count(*)::int FROM echolon.monitoring WHERE model = 'sales'), 0, 'are gone'),
+	is((SELECT count(*) FROM echolon.monitor_store AS s WHERE NOT EXISTS (SELECT 1 FROM echolon.point_store AS p WHERE p.id = s.point_id)), 0::bigint, 'with their numbers');
+ROLLBACK TO before;
+
 -- ---- what goes with the model
 SAVEPOINT before;
 SELECT echolon_drop_model('sales');

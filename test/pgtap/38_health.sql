@@ -54,6 +54,20 @@ SELECT echolon_train_gb('sales', 'y', exclude => '{id,label}', n_estimators => 4
 SELECT is(pg_temp.light('sales'), 'grey: version 2 has not been monitored', 'a new version has no past');
 SELECT echolon_activate('sales', 1);
 SELECT matches(pg_temp.light('sales'), '^green: ', 'the older one still has');
+-- a retraining that is overdue, or whose job is gone
+SELECT echolon_retrain_when('sales', every => '10 days');
+SELECT is((SELECT retraining_due FROM echolon.model_health WHERE model = 'sales'), (SELECT trained_at + '10 days' FROM echolon.models WHERE model = 'sales'), 'when it is due'), matches(pg_temp.light('sales'), '^green: ', 'not yet');
+SAVEPOINT before;
+UPDATE echolon.version_store SET trained_at = trained_at - '10.5 days'::interval;
+SELECT matches(pg_temp.light('sales'), '^green: ', 'a night later is time enough');
+UPDATE echolon.version_store SET trained_at = trained_at - '1 day'::interval;
+SELECT is(pg_temp.light('sales'), 'yellow: it was to be trained again on ' || (SELECT retraining_due::date FROM echolon.model_health WHERE model = 'sales'), 'a day is not');
+SELECT echolon_retrain_when('sales', at => now() + '1 year');
+SELECT is((SELECT retraining_due FROM echolon.model_health WHERE model = 'sales'), now() + '1 year', 'a date to come'), matches(pg_temp.light('sales'), '^green: ', 'is none');
+ROLLBACK TO before;
+INSERT INTO echolon.schedule_store SELECT id, 7, '0 3 * * *', false, current_user, now() FROM echolon.model_store WHERE model = 'sales';
+SELECT is((SELECT schedule FROM echolon.model_health WHERE model = 'sales'), '0 3 * * *', 'a schedule'), is(pg_temp.light('sales'), 'yellow: the job that trains it again is missing, see echolon.schedules', 'without its job');
+ROLLBACK TO before;
 ALTER TABLE sales RENAME colour TO color;
 SELECT is(pg_temp.light('sales'), 'red: it can be neither monitored nor trained again: column missing: colour', 'a column is gone');
 -- a model that was bad from the beginning; one that was never measured
