@@ -1,6 +1,6 @@
 /*
  * params.c
- *		The one table of training parameters, and what is made from it: reading
+ *		What is made from the table of training parameters (param_table.c): reading
  *		and checking of arguments, the learner's parameters, echolon_parameters().
  *
  * Arguments are found by their names in pg_proc, so the order of the SQL
@@ -24,126 +24,7 @@
 #include "data/column.h"
 #include "features/feature.h"
 #include "function.h"
-#include "train/train.h"
-
-#define IN_RF	1
-#define IN_GB	2
-#define IN_BOTH (IN_RF | IN_GB)
-
-typedef struct ParamDef
-{
-	const char *name;
-	ParamType	type;
-	int			functions;		/* IN_RF, IN_GB */
-	const char *rf_default;		/* NULL: none, or decided by the data */
-	const char *gb_default;
-	double		minimum,
-				maximum;		/* numbers; both included unless open is set */
-	bool		open_minimum;	/* the minimum itself is not allowed */
-	const char *words;			/* allowed words, space-separated; NULL: any */
-	const char *meaning;
-	const char *scikit_learn;
-	const char *lightgbm;
-	const char *xgboost;
-} ParamDef;
-
-/* Order: as in the documentation.  Sources of the defaults: learner.md's comparison on ten data sets. */
-static const ParamDef param_defs[PARAM_COUNT] = {
-	[PARAM_RELATION] = {"relation", PTYPE_REGCLASS, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
-	"table, view, materialized, partitioned or foreign table to learn from", "X, y", "train_set", "dtrain"},
-	[PARAM_TARGET] = {"target", PTYPE_NAME, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
-	"column to predict; rows where it is NULL or NaN are left out", "y", "label", "label"},
-	[PARAM_FEATURES] = {"features", PTYPE_NAMES, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
-	"columns to learn from; NULL: every usable one but the target", "X", "feature_name", "feature_names"},
-	[PARAM_EXCLUDE] = {"exclude", PTYPE_NAMES, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
-	"columns not to learn from", NULL, "ignore_column", NULL},
-	[PARAM_MODEL] = {"model", PTYPE_TEXT, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
-	"name to store the model under; NULL: <relation>_<target>", NULL, NULL, NULL},
-	[PARAM_TASK] = {"task", PTYPE_TEXT, IN_BOTH, NULL, NULL, 0, 0, false, "regression classification",
-	"NULL: by the target's type (text, boolean, enum and integers of two values are classes)", NULL, "objective", "objective"},
-	[PARAM_N_ESTIMATORS] = {"n_estimators", PTYPE_INTEGER, IN_BOTH, "100", "100", 1, 100000, false, NULL,
-	"trees of a forest; rounds of boosting (a round has one tree, or one a class)", "n_estimators", "num_iterations", "num_boost_round"},
-	[PARAM_LEARNING_RATE] = {"learning_rate", PTYPE_FLOAT8, IN_GB, NULL, "0.1", 0, 1, true, NULL,
-	"share of each tree's correction that is taken", "learning_rate", "learning_rate", "eta"},
-	[PARAM_MAX_DEPTH] = {"max_depth", PTYPE_INTEGER, IN_BOTH, NULL, NULL, 1, 65535, false, NULL,
-	"deepest level of a tree; NULL: no limit", "max_depth", "max_depth", "max_depth"},
-	[PARAM_MAX_LEAF_NODES] = {"max_leaf_nodes", PTYPE_INTEGER, IN_BOTH, NULL, "31", 2, 1000000, false, NULL,
-	"most leaves of a tree, grown best first; NULL: no limit (a forest), 31 (boosting)", "max_leaf_nodes", "num_leaves", "max_leaves"},
-	[PARAM_MAX_FEATURES] = {"max_features", PTYPE_NUMBER_OR_WORD, IN_BOTH, NULL, NULL, 0, 16383, true, "sqrt log2 all",
-	"features drawn for a split: a count, a fraction with a decimal point, or a word; NULL: a third (forest, regression), sqrt (forest, classification), all (boosting)", "max_features", "feature_fraction_bynode", "colsample_bynode"},
-	[PARAM_MIN_SAMPLES_LEAF] = {"min_samples_leaf", PTYPE_INTEGER, IN_BOTH, "1", "20", 1, 1000000000, false, NULL,
-	"fewest rows of a leaf", "min_samples_leaf", "min_data_in_leaf", NULL},
-	[PARAM_MIN_SAMPLES_SPLIT] = {"min_samples_split", PTYPE_INTEGER, IN_BOTH, "2", "2", 2, 1000000000, false, NULL,
-	"fewest rows of a node that is split", "min_samples_split", NULL, NULL},
-	[PARAM_BOOTSTRAP] = {"bootstrap", PTYPE_BOOLEAN, IN_RF, "true", NULL, 0, 0, false, NULL,
-	"draw each tree's rows with replacement", "bootstrap", NULL, NULL},
-	[PARAM_MAX_SAMPLES] = {"max_samples", PTYPE_FLOAT8, IN_RF, "1.0", NULL, 0, 1, true, NULL,
-	"rows drawn for a tree, as a fraction", "max_samples", "bagging_fraction", "subsample"},
-	[PARAM_SUBSAMPLE] = {"subsample", PTYPE_FLOAT8, IN_GB, NULL, "1.0", 0, 1, true, NULL,
-	"rows drawn for a round, as a fraction, without replacement", "subsample", "bagging_fraction", "subsample"},
-	[PARAM_L2_REGULARIZATION] = {"l2_regularization", PTYPE_FLOAT8, IN_GB, NULL, "0", 0, 1e12, false, NULL,
-	"added to the hessian of a leaf: shrinks small leaves", "l2_regularization", "lambda_l2", "lambda"},
-	[PARAM_LOSS] = {"loss", PTYPE_TEXT, IN_GB, NULL, NULL, 0, 0, false, "squared_error absolute_error quantile huber poisson log_loss",
-	"what boosting minimises; NULL: squared_error, or log_loss for classes", "loss", "objective", "objective"},
-	[PARAM_QUANTILE] = {"quantile", PTYPE_FLOAT8, IN_GB, NULL, "0.5", 0, 0.9999, true, NULL,
-	"the quantile that loss => 'quantile' predicts", "quantile", "alpha", "quantile_alpha"},
-	[PARAM_CRITERION] = {"criterion", PTYPE_TEXT, IN_BOTH, NULL, "newton", 0, 0, false, "squared_error gini entropy newton friedman_mse",
-	"what a split improves: squared_error (forest, regression), gini or entropy (forest, classes), newton or friedman_mse (boosting)", "criterion", NULL, NULL},
-	[PARAM_SPLIT_RULE] = {"split_rule", PTYPE_TEXT, IN_RF, "best", NULL, 0, 0, false, "best random",
-	"the best threshold of each drawn feature, or one at random (extremely randomized trees)", "ExtraTreesRegressor", "extra_trees", NULL},
-	[PARAM_EARLY_STOPPING_ROUNDS] = {"early_stopping_rounds", PTYPE_INTEGER, IN_GB, NULL, "0", 0, 100000, false, NULL,
-	"stop when the validation loss has not fallen for so many rounds; 0: never", "n_iter_no_change", "early_stopping_round", "early_stopping_rounds"},
-	[PARAM_VALIDATION_FRACTION] = {"validation_fraction", PTYPE_FLOAT8, IN_GB, NULL, "0.1", 0, 0.9, true, NULL,
-	"share of the training rows that early stopping, or a threshold to be found, is judged on", "validation_fraction", NULL, NULL},
-	[PARAM_CLASS_WEIGHT] = {"class_weight", PTYPE_TEXT, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
-	"'balanced', or a JSON object of label and weight, such as '{\"yes\": 5}'", "class_weight", "is_unbalance", "scale_pos_weight"},
-	[PARAM_SAMPLE_WEIGHT] = {"sample_weight", PTYPE_NAME, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
-	"column of row weights, 0 or greater; they steer the training, scores count rows", "sample_weight", "weight", "weight"},
-	[PARAM_MONOTONE_INCREASING] = {"monotone_increasing", PTYPE_NAMES, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
-	"numeric columns with which the prediction may only rise", "monotonic_cst", "monotone_constraints", "monotone_constraints"},
-	[PARAM_MONOTONE_DECREASING] = {"monotone_decreasing", PTYPE_NAMES, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
-	"numeric columns with which the prediction may only fall", "monotonic_cst", "monotone_constraints", "monotone_constraints"},
-	[PARAM_MAX_BINS] = {"max_bins", PTYPE_INTEGER, IN_BOTH, "255", "255", 2, 65535, false, NULL,
-	"most bins of a numeric feature; missing has one of its own", "max_bins", "max_bin", "max_bin"},
-	[PARAM_MAX_CATEGORIES] = {"max_categories", PTYPE_INTEGER, IN_BOTH, "10000", "10000", 2, 65534, false, NULL,
-	"most levels of a category column; rarer ones above it are pooled", "max_categories", "max_cat_threshold", "max_cat_threshold"},
-	[PARAM_ENCODE] = {"encode", PTYPE_TEXT, IN_BOTH, NULL, NULL, 0, 0, false, "target",
-	"'target': category columns of more than 4 levels become the smoothed mean of the target in their level (a share of each class); NULL: the trees split the levels themselves", "TargetEncoder", NULL, NULL},
-	[PARAM_TARGET_SMOOTHING] = {"target_smoothing", PTYPE_FLOAT8, IN_BOTH, "10", "10", 0, 1e12, false, NULL,
-	"encode => 'target': the mean of all rows counts as much as so many rows of the level", "smooth", "cat_smooth", NULL},
-	[PARAM_IMPUTE] = {"impute", PTYPE_TEXT, IN_BOTH, NULL, NULL, 0, 0, false, "mean median mode constant",
-	"fill missing values, as learned from the training rows and again at prediction: of numbers by this, of categories by the level of most rows, of dates by the middle one (mode: that of most rows); NULL: the trees handle them", "SimpleImputer strategy", NULL, NULL},
-	[PARAM_IMPUTE_VALUE] = {"impute_value", PTYPE_TEXT, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
-	"impute => 'constant': what fills numbers, where it is one, and categories that have it as a level", "SimpleImputer fill_value", NULL, NULL},
-	[PARAM_OUTLIERS] = {"outliers", PTYPE_TEXT, IN_BOTH, "keep", "keep", 0, 0, false, "keep clip remove auto",
-	"values beyond the quartiles by more than iqr_factor times their distance: kept; clipped, at prediction too; training rows that have one left out of the fit; or only where a part of the training rows gains by it, never over 10 % of them", NULL, NULL, NULL},
-	[PARAM_IQR_FACTOR] = {"iqr_factor", PTYPE_FLOAT8, IN_BOTH, "1.5", "1.5", 0, 1000, true, NULL,
-	"how far beyond the quartiles a value is an outlier, in interquartile ranges", NULL, NULL, NULL},
-	[PARAM_SCALE] = {"scale", PTYPE_TEXT, IN_BOTH, NULL, NULL, 0, 0, false, "standard minmax robust",
-	"scale numbers, as learned from the training rows and again at prediction; trees do not need it", "StandardScaler, MinMaxScaler, RobustScaler", NULL, NULL},
-	[PARAM_HIGH_VALUE_PERCENTILE] = {"high_value_percentile", PTYPE_FLOAT8, IN_BOTH, NULL, NULL, 0, 0.9999, true, NULL,
-	"predict whether a number target is above this percentile of the training rows' values: classes 'high' and 'other'; NULL: the target as it is", NULL, NULL, NULL},
-	[PARAM_GROUP_BY] = {"group_by", PTYPE_NAMES, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
-	"columns (categories or numbers) that tell groups, each of which gets a model of its own, at most 10,000; the others share a common one, which is fitted to all rows. A prediction is made by the model of the row's group", NULL, NULL, NULL},
-	[PARAM_MIN_GROUP_ROWS] = {"min_group_rows", PTYPE_INTEGER, IN_BOTH, "100", "100", 20, 1000000000, false, NULL,
-	"fewest training rows of a group that gets a model of its own", NULL, NULL, NULL},
-	[PARAM_POSITIVE_CLASS] = {"positive_class", PTYPE_TEXT, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
-	"of two classes the one that f1, threshold and curves speak of; NULL: the second label", "pos_label", NULL, NULL},
-	[PARAM_THRESHOLD] = {"threshold", PTYPE_NUMBER_OR_WORD, IN_BOTH, "0.5", "0.5", 0, 1, true, "f1 balanced",
-	"probability from which the positive class is predicted: a number, or found on rows the model was not fitted on so that f1 or balanced accuracy is greatest", "threshold", NULL, NULL},
-	[PARAM_TEST_FRACTION] = {"test_fraction", PTYPE_FLOAT8, IN_BOTH, "0.2", "0.2", 0, 0.9, false, NULL,
-	"share of the rows that is held out to measure the model; 0: none", "test_size", NULL, NULL},
-	[PARAM_SPLIT_BY] = {"split_by", PTYPE_NAME, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
-	"date or number column: the last rows by it are held out", "TimeSeriesSplit", NULL, NULL},
-	[PARAM_SPLIT_GROUPS] = {"split_groups", PTYPE_NAME, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
-	"column: all rows of one value are on the same side", "GroupShuffleSplit", NULL, NULL},
-	[PARAM_REFIT] = {"refit", PTYPE_BOOLEAN, IN_BOTH, NULL, NULL, 0, 0, false, NULL,
-	"fit again to all rows after measuring; NULL: only with split_by", "refit", NULL, NULL},
-	[PARAM_N_JOBS] = {"n_jobs", PTYPE_INTEGER, IN_BOTH, NULL, NULL, 1, 1024, false, "-1",
-	"processes that train together, at most, this one included: as far as max_parallel_maintenance_workers, max_parallel_workers, max_worker_processes and echolon.max_memory allow and the work is worth it; NULL or -1: at most one a processor. The model is the same, byte for byte", "n_jobs", "num_threads", "nthread"},
-	[PARAM_SEED] = {"seed", PTYPE_BIGINT, IN_BOTH, "42", "42", -9.3e18, 9.3e18, false, NULL,
-	"of everything random: the same data, parameters and seed give the same model", "random_state", "seed", "seed"},
-};
+#include "train/param_table.h"
 
 static const char *
 param_type_name(ParamType type)
