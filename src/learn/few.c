@@ -2,7 +2,8 @@
  * few.c
  *		Nodes of a forest that have few rows: nine of ten of a full tree have at most 16.
  *
- * A subtree that begins with so few is grown as a whole; of larger nodes, the best split is found.  The rows are copied once, a feature's codes side by side, and never moved: a node is a set of bits.
+ * A subtree that begins with so few is grown as a whole; of larger nodes, the best split is found.  The rows are
+ * copied once, a feature's codes side by side, and never moved: a node is a set of bits.
  * What makes a general search slow for them is everything but arithmetic: loops that end where no processor
  * expects it, and sums that wait for each other.  So all boundaries of a feature are tried at once, one in each lane of
  * a vector: the boundary above a lane's own row has all rows on its left whose code is not above that row's.

@@ -53,7 +53,7 @@ aligned_alloc_in(MemoryContext context, size_t size)
 	aligned = (char *) TYPEALIGN(ENV_ALIGNMENT, raw + sizeof(void *));
 #ifdef MADV_HUGEPAGE
 
-	/* rows of a node are looked up all over a matrix: a page table's misses cost an eighth of a training */
+	/* rows of a node are looked up all over a matrix: a page table's misses cost about a tenth of a training */
 	if (size >= 2 * HUGE_PAGE)
 	{
 		char	   *begin = (char *) TYPEALIGN(HUGE_PAGE, aligned);

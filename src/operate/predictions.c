@@ -189,28 +189,6 @@ log_row(void *arg, TupleDesc desc, Datum *values, bool *nulls)
 	MemoryContextReset(log->row);
 }
 
-/* Read the relation: the model's columns, and the key where it is none of them. */
-static void
-log_read(PredictionLog *log, Oid relid, char *key)
-{
-	List	   *columns = NIL;
-
-	log->key = -1;
-	for (uint32 c = 0; c < log->model->file.ncolumns; c++)
-	{
-		relation_column(relid, log->model->column_names[c]);
-		if (strcmp(log->model->column_names[c], key) == 0)
-			log->key = (int) c;
-		columns = lappend(columns, pstrdup(log->model->column_names[c]));
-	}
-	if (log->key < 0)
-	{
-		log->key = list_length(columns);
-		columns = lappend(columns, key);
-	}
-	(void) relation_scan(relid, columns, log_row, log);
-}
-
 /* ---- the log --------------------------------------------------------------------------- */
 
 /* The row type of what is kept. */
@@ -303,7 +281,7 @@ echolon_log_predictions(PG_FUNCTION_ARGS)
 	log.scored = tuplestore_begin_heap(true, false, work_mem);
 	relation_lock(relid);
 	key_begin(&log, relid, key);
-	log_read(&log, relid, key);
+	(void) relation_scan(relid, encoder_columns(log.model, relid, key, &log.key), log_row, &log);
 	rows = log_write(&log, relid);
 	tuplestore_end(log.scored);
 	if (log.without_key > 0)

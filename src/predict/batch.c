@@ -31,6 +31,8 @@ enum
 	OUT_KEY, OUT_PREDICTION, OUT_CLASS, OUT_PROBABILITY, OUT_COLUMNS
 };
 
+#define OUTPUT_BYTES	((size_t) 4 << 20)	/* of a block's outputs, at most */
+
 PG_FUNCTION_INFO_V1(echolon_predict_batch);
 
 typedef struct Batch
@@ -81,8 +83,9 @@ batch_room(Batch *batch)
 	size_t		nfeatures = Max(file->nfeatures, 1);
 	size_t		room = predict_block_rows(&file->learn);
 
-	batch->room = room;
+	/* with many classes the outputs of a block are what takes memory */
 	batch->noutputs = learn_noutputs(&file->learn);
+	batch->room = room = Min(room, Max(OUTPUT_BYTES / (batch->noutputs * sizeof(double)), 1));
 	batch->x = palloc(mul_size(nfeatures, sizeof(double)));
 	batch->codes = palloc(mul_size(mul_size(room, nfeatures), sizeof(uint32_t)));
 	batch->place = palloc(mul_size(room, sizeof(uint32)));
@@ -188,7 +191,6 @@ echolon_predict_batch(PG_FUNCTION_ARGS)
 	Evaluation	evaluation;
 	Batch		batch = {0};
 	MemoryContext caller;
-	List	   *columns = NIL;
 	Oid			relid;
 	char	   *key;
 
@@ -207,21 +209,7 @@ echolon_predict_batch(PG_FUNCTION_ARGS)
 	batch_room(&batch);
 
 	relation_lock(relid);
-	batch.key = -1;
-	for (uint32 c = 0; c < batch.model->file.ncolumns; c++)
-	{
-		relation_column(relid, batch.model->column_names[c]);
-		columns = lappend(columns, pstrdup(batch.model->column_names[c]));
-		if (strcmp(batch.model->column_names[c], key) == 0)
-			batch.key = (int) c;
-	}
-	if (batch.key < 0)
-	{
-		relation_column(relid, key);
-		batch.key = list_length(columns);
-		columns = lappend(columns, pstrdup(key));
-	}
-	relation_scan(relid, columns, batch_row, &batch);
+	relation_scan(relid, encoder_columns(batch.model, relid, key, &batch.key), batch_row, &batch);
 	if (batch.n > 0)
 		batch_flush(&batch);
 	MemoryContextSwitchTo(caller);

@@ -21,11 +21,32 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "data/frame.h"
 #include "learn/hash.h"
 #include "predict/encoder_parts.h"
 
 /* So many names are listed in a message; the rest are counted. */
 #define NAMES_LISTED 40
+
+List *
+encoder_columns(const CachedModel *model, Oid relid, const char *further, int *place)
+{
+	List	   *columns = NIL;
+
+	*place = -1;
+	for (uint32 c = 0; c < model->file.ncolumns; c++)
+	{
+		(void) relation_column(relid, model->column_names[c]);
+		if (strcmp(model->column_names[c], further) == 0)
+			*place = (int) c;
+		columns = lappend(columns, pstrdup(model->column_names[c]));
+	}
+	if (*place >= 0)
+		return columns;
+	(void) relation_column(relid, further);
+	*place = list_length(columns);
+	return lappend(columns, pstrdup(further));
+}
 
 /* ---- what rows and documents share ------------------------------------------ */
 

@@ -8,11 +8,18 @@
 #include "postgres.h"
 
 #include "access/tupdesc.h"
+#include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
 #include "model/model.h"
 
 typedef struct Encoder Encoder;
+
+/*
+ * What to read of a relation for predictions: the model's columns (a list of char *), and one column more, unless it is
+ * one of them; *place is where it is.  Raises where the relation lacks one.
+ */
+extern List *encoder_columns(const CachedModel *model, Oid relid, const char *further, int *place);
 
 /*
  * Match a row type to the model's columns by name: types checked, extra columns and order of

@@ -122,21 +122,12 @@ measure_row(void *arg, TupleDesc desc, Datum *values, bool *nulls)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Read the relation's rows: the model's columns, then the target. */
+/* Read the relation's rows: the model's columns, and the target. */
 static void
 measure_read(Measure *measure, Oid relid)
 {
-	const CachedModel *model = measure->model;
-	List	   *columns = NIL;
+	List	   *columns = encoder_columns(measure->model, relid, measure->model->target, &measure->target);
 
-	for (uint32 c = 0; c < measure->file->ncolumns; c++)
-	{
-		relation_column(relid, model->column_names[c]);
-		columns = lappend(columns, pstrdup(model->column_names[c]));
-	}
-	relation_column(relid, model->target);
-	measure->target = list_length(columns);
-	columns = lappend(columns, pstrdup(model->target));
 	relation_scan(relid, columns, measure_row, measure);
 }
 
