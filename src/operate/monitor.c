@@ -123,19 +123,24 @@ point_drift(Point *p, Oid relid)
 
 /*
  * Judge a score.  What the headline metric was at training says nothing of how far it may fall, but its lead over
- * the naive prediction does: half of it may be lost.  An error is held to what echolon_retrain_when says.
+ * the naive prediction does: half of it may be lost.  Of a version that was fitted to all its rows neither is known,
+ * and its score is held to nothing.  An error is held to what echolon_retrain_when says.
  */
 static void
 add_score(Point *p, const char *metric, double value, double error_above)
 {
 	double		threshold = NAN;
 	const char *verdict = NULL;
+	bool		headline = strcmp(metric, p->metric) == 0;
 
-	if (strcmp(metric, p->metric) == 0)
+	if (headline)
 	{
-		threshold = (p->training_score + Min(p->baseline, p->training_score)) / 2;
-		verdict = value < p->baseline ? VERDICT_BASELINE : value < threshold ? VERDICT_WORSE : VERDICT_STABLE;
 		p->score = value;
+		if (!isnan(p->training_score) && !isnan(p->baseline))
+		{
+			threshold = (p->training_score + Min(p->baseline, p->training_score)) / 2;
+			verdict = value < p->baseline ? VERDICT_BASELINE : value < threshold ? VERDICT_WORSE : VERDICT_STABLE;
+		}
 	}
 	else if (compare_is_error(metric) && !isnan(error_above))
 	{
@@ -144,7 +149,8 @@ add_score(Point *p, const char *metric, double value, double error_above)
 		if (value > threshold)
 			p->error = psprintf("%s is %s, above %s", metric, compare_number(value), compare_number(threshold));
 	}
-	if (verdict != NULL && p->rows_measured < COMPARE_MIN_ROWS)
+	/* the headline metric of too few rows says so even where it is held to nothing */
+	if ((verdict != NULL || headline) && p->rows_measured < COMPARE_MIN_ROWS)
 		verdict = VERDICT_FEW_ROWS;
 	add_line(p, "score", NULL, metric, value, threshold, verdict);
 
@@ -214,8 +220,13 @@ point_reason(const Point *p)
 	else if (isnan(p->score))
 		appendStringInfo(&text, "; %s has no meaning on these rows", p->metric);
 	else
-		appendStringInfo(&text, "; %s is %s on %s rows, %s at training", p->metric, compare_number(p->score),
-						 words_count(p->rows_measured), compare_number(p->training_score));
+	{
+		appendStringInfo(&text, "; %s is %s on %s rows, ", p->metric, compare_number(p->score), words_count(p->rows_measured));
+		if (isnan(p->training_score))
+			appendStringInfoString(&text, "not known at training");
+		else
+			appendStringInfo(&text, "%s at training", compare_number(p->training_score));
+	}
 	if (p->error != NULL)
 		appendStringInfo(&text, "; %s", p->error);
 	return text.data;

@@ -40,7 +40,7 @@ COMMENT ON COLUMN echolon.point_store.metric IS 'Name of the metric that the sco
 COMMENT ON COLUMN echolon.point_store.score IS 'Now';
 COMMENT ON COLUMN echolon.point_store.training_score IS 'When the version was trained';
 COMMENT ON COLUMN echolon.point_store.baseline IS 'Of the naive prediction, then';
-COMMENT ON COLUMN echolon.point_store.score_verdict IS 'stable, worse, worse than the baseline or too few rows; NULL: not measured';
+COMMENT ON COLUMN echolon.point_store.score_verdict IS 'stable, worse, worse than the baseline or too few rows; NULL: not measured, or held to nothing';
 COMMENT ON COLUMN echolon.point_store.reason IS 'What was found, or why there is no score';
 COMMENT ON COLUMN echolon.point_store.monitored_by IS 'Name of the role that called';
 
@@ -147,7 +147,7 @@ CREATE TYPE echolon.monitor_result AS (
 	reason text
 );
 COMMENT ON TYPE echolon.monitor_result IS
-'What echolon_monitor returns. drifted: features that have drifted, the predictions among them and parts of dates aside; worst_feature and worst_psi: the most drifted one. drift_verdict: stable, drift, too few rows (under 30) or no rows. score: the headline metric (r2 or roc_auc) on rows_measured rows; training_score and baseline: that of the version and of the naive prediction when it was trained. score_verdict: stable, worse (half of the lead over the baseline is lost, or the error is above error_above of echolon_retrain_when), worse than the baseline, too few rows; NULL where there is no score';
+'What echolon_monitor returns. drifted: features that have drifted, the predictions among them and parts of dates aside; worst_feature and worst_psi: the most drifted one. drift_verdict: stable, drift, too few rows (under 30) or no rows. score: the headline metric (r2 or roc_auc) on rows_measured rows; training_score and baseline: that of the version and of the naive prediction when it was trained. score_verdict: stable, worse (half of the lead over the baseline is lost, or the error is above error_above of echolon_retrain_when), worse than the baseline, too few rows; NULL where there is no score, or neither a score of the training nor error_above to hold it to';
 
 CREATE FUNCTION echolon_monitor(
 	model text,
@@ -194,7 +194,7 @@ FROM (
 	LEFT JOIN LATERAL (
 		SELECT t.* FROM echolon.point_store t
 		WHERE t.model_id OPERATOR(pg_catalog.=) h.id AND t.version OPERATOR(pg_catalog.=) h.version
-			AND t.score_verdict OPERATOR(pg_catalog.<>) 'too few rows'
+			AND (t.score_verdict OPERATOR(pg_catalog.<>) 'too few rows' OR (t.score_verdict IS NULL AND t.score IS NOT NULL))
 		ORDER BY t.id DESC LIMIT 1
 	) s ON true
 	LEFT JOIN LATERAL (
@@ -231,8 +231,10 @@ FROM (
 			(10, 'grey', p.id IS NULL, pg_catalog.format('version %s has not been monitored', h.version)),
 			(11, 'grey', p.drift_verdict OPERATOR(pg_catalog.<>) 'stable',
 				pg_catalog.format('too few rows to say: %s', p.reason)),
-			(12, 'grey', h.score IS NULL AND s.score IS NULL, 'how good it is has never been measured'),
-			(13, 'green', true, p.reason)
+			(12, 'grey', h.score IS NULL AND s.id IS NULL, 'how good it is has never been measured'),
+			(13, 'grey', h.score IS NULL AND s.score_verdict IS NULL,
+				pg_catalog.format('its training has no score to compare with, error_above of echolon_retrain_when could be one: %s', s.reason)),
+			(14, 'green', true, p.reason)
 		) AS c (place, light, holds, reason)
 		WHERE c.holds
 		ORDER BY c.place LIMIT 1
@@ -240,7 +242,7 @@ FROM (
 COMMENT ON VIEW echolon.model_health IS
 'The models the current user may see, one line each, with a traffic light: what echolon_monitor found last of the active version, and what is recorded besides. A grey one is made to speak by echolon_monitor';
 COMMENT ON COLUMN echolon.model_health.model IS 'Name of the model';
-COMMENT ON COLUMN echolon.model_health.light IS 'red: its relation or a column is gone, or it is worse than the naive prediction; yellow: it has lost half of its lead over that, data have drifted, its error is above error_above, its last retraining failed, or is a day overdue, or its job has failed or is gone; green: none of this; grey: not known, since the active version was not monitored, or on under 30 rows, or was never measured';
+COMMENT ON COLUMN echolon.model_health.light IS 'red: its relation or a column is gone, or it is worse than the naive prediction; yellow: it has lost half of its lead over that, data have drifted, its error is above error_above, its last retraining failed, or is a day overdue, or its job has failed or is gone; green: none of this; grey: not known, since the active version was not monitored, or on under 30 rows, or was never measured, or its score has nothing to be compared with';
 COMMENT ON COLUMN echolon.model_health.reason IS 'Why the light is what it is';
 COMMENT ON COLUMN echolon.model_health.state IS 'As in echolon.models: ready, or what is missing';
 COMMENT ON COLUMN echolon.model_health.version IS 'The active version, which all else is about';

@@ -79,7 +79,18 @@ SELECT echolon_monitor('unmeasured');
 SELECT is(pg_temp.light('unmeasured'), 'grey: how good it is has never been measured', 'a fit to all rows');
 CREATE VIEW others AS SELECT * FROM same;
 SELECT echolon_monitor('unmeasured', 'others');
-SELECT is((SELECT monitored_score > 0.5 FROM echolon.model_health WHERE model = 'unmeasured'), true, 'is measured by a relation of one''s own'), matches(pg_temp.light('unmeasured'), '^green', 'and green');
+SELECT is((SELECT monitored_score > 0.5 FROM echolon.model_health WHERE model = 'unmeasured'), true, 'is measured by a relation of one''s own'),
+	is((SELECT score_verdict FROM echolon.point_store ORDER BY id DESC LIMIT 1), NULL, 'held to nothing'),
+	is((SELECT count(*) FROM echolon.monitoring WHERE model = 'unmeasured' AND kind = 'score' AND verdict IS NOT NULL), 0::bigint, 'not one of its metrics'),
+	matches(pg_temp.light('unmeasured'), '^grey: its training has no score to compare with, .*: nothing has drifted; r2 is 0\.[0-9]+ on 2,000 rows, not known at training$', 'and good or bad, who knows');
+SELECT echolon_monitor('unmeasured', 'few');
+SELECT is((SELECT score_verdict FROM echolon.point_store ORDER BY id DESC LIMIT 1), 'too few rows', 'few rows say so'), is((SELECT rows_scored FROM echolon.model_health WHERE model = 'unmeasured'), 2000::bigint, 'and are not taken');
+SELECT echolon_retrain_when('unmeasured', error_above => 1000);
+SELECT echolon_monitor('unmeasured', 'others');
+SELECT matches(pg_temp.light('unmeasured'), '^green: ', 'an error that is small enough');
+SELECT echolon_retrain_when('unmeasured', error_above => 0.001);
+SELECT echolon_monitor('unmeasured', 'others');
+SELECT matches(pg_temp.light('unmeasured'), '^yellow: it is worse than at its training: .*rmse is .*, above 0\.001$', 'or too large');
 
 -- who sees it
 CREATE ROLE echolon_tap_health;
