@@ -16,29 +16,43 @@ import adbc_driver_postgresql.dbapi
 import numpy
 
 
+@dataclasses.dataclass(frozen=True)
+class Unit:
+    """What a row measures: seconds, or bytes that the runs return."""
+    name: str
+    factor: float  # of a second, or of a byte
+
+    def text(self, value):
+        return f"{self.factor * value:,.0f}"
+
+
+MILLISECONDS = Unit("ms", 1000)
+MEGABYTES = Unit("MB", 2 ** -20)
+
+
 @dataclasses.dataclass
 class Contender:
     """One way to solve a row's task."""
     name: str
     clear: Callable[[], None]  # removes what the last run left; its time does not count
-    run: Callable[[], object]  # does it once; may return a dictionary of seconds of its parts
+    run: Callable[[], object]  # does it once; may return a dictionary of seconds of its parts, or what is measured in place of the time
     result: Callable[[], numpy.ndarray] | None  # of the last run: rows by columns; None: only a yardstick
     tolerance: float = 1e-9  # largest relative difference from the oracle
     # Filled in by measure().
     difference: float = 0.0
     quality: float = math.nan
-    seconds: list = dataclasses.field(default_factory=list)
+    values: list = dataclasses.field(default_factory=list)
     parts: dict = dataclasses.field(default_factory=dict)
     error: str = ""
 
     @property
     def median(self):
-        return statistics.median(self.seconds) if self.seconds else math.nan
+        return statistics.median(self.values) if self.values else math.nan
 
 
 @dataclasses.dataclass
 class Target:
-    """`who` must take at most `ratio` of the time of `peer`; of several peers, of the fastest that is as good."""
+    """`who` must take at most `ratio` of the time (or memory) of `peer`; of several peers, of the fastest that is as good."""
     who: str
     peer: str | tuple
     ratio: float
@@ -89,6 +103,24 @@ class Limit:
 
 
 @dataclasses.dataclass
+class Ceiling:
+    """`who` must take at most so many bytes."""
+    who: str
+    bytes: float
+
+    def must(self):
+        return f"≤ {MEGABYTES.text(self.bytes)} MB"
+
+    def text(self, row):
+        who = row.contender(self.who)
+        return "" if who.error else f"{MEGABYTES.text(who.median)} MB"
+
+    def met(self, row):
+        who = row.contender(self.who)
+        return not who.error and who.median <= self.bytes
+
+
+@dataclasses.dataclass
 class Quality:
     """How good a result is: `measure(result)`; Echolon's must reach `must`."""
     name: str
@@ -111,6 +143,7 @@ class Row:
     contenders: list  # the first one is the oracle, unless the row has a quality
     targets: list = dataclasses.field(default_factory=list)
     quality: Quality | None = None
+    unit: Unit = MILLISECONDS
 
     def contender(self, name):
         return next(c for c in self.contenders if c.name == name)
@@ -176,7 +209,7 @@ def difference(ours, oracle):
 
 
 def run_once(contender):
-    """Seconds of one run; what fails is out of the race and says why."""
+    """(what is measured, seconds, parts) of one run; what fails is out of the race and says why."""
     try:
         contender.clear()
         begin = time.perf_counter()
@@ -184,8 +217,8 @@ def run_once(contender):
         seconds = time.perf_counter() - begin
     except Exception as error:
         contender.error = str(error).splitlines()[0]
-        return math.nan, {}
-    return seconds, parts if isinstance(parts, dict) else {}
+        return math.nan, math.nan, {}
+    return parts if isinstance(parts, float) else seconds, seconds, parts if isinstance(parts, dict) else {}
 
 
 def measure(row, repeat):
@@ -193,7 +226,7 @@ def measure(row, repeat):
     oracle = None
     slowest = 0.0
     for contender in row.contenders:
-        seconds, _ = run_once(contender)
+        _, seconds, _ = run_once(contender)
         if contender.error:
             continue
         slowest = max(slowest, seconds)
@@ -213,10 +246,10 @@ def measure(row, repeat):
     racing = [c for c in row.contenders if not c.error]
     if slowest > 10:
         repeat = min(repeat, 3)
-    for turn in range(repeat):
+    for turn in range(repeat if racing else 0):
         shift = turn % len(racing)
         for contender in racing[shift:] + racing[:shift]:
-            seconds, parts = run_once(contender)
-            contender.seconds.append(seconds)
+            value, _, parts = run_once(contender)
+            contender.values.append(value)
             for name, part in parts.items():
                 contender.parts.setdefault(name, []).append(part)

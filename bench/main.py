@@ -7,7 +7,7 @@ import sys
 import harness
 import report
 
-MODULES = ["rolling", "load", "training", "predicting", "workers"]
+MODULES = ["rolling", "load", "training", "predicting", "workers", "growth", "memory", "endtoend"]
 HERE = pathlib.Path(__file__).resolve().parent
 
 

@@ -6,6 +6,8 @@ import os
 import pathlib
 import platform
 
+from harness import MILLISECONDS
+
 
 def facts(server, versions):
     """What the numbers depend on, as (what, value)."""
@@ -33,8 +35,8 @@ def facts(server, versions):
     return made + [*versions.items(), ("Python", platform.python_version())]
 
 
-def milliseconds(seconds):
-    return f"{1000 * seconds:,.0f}"
+def spread(unit, values):
+    return f"{unit.text(min(values))} to {unit.text(max(values))}"
 
 
 def lines(row):
@@ -47,16 +49,16 @@ def lines(row):
         if contender.error:
             yield (contender.name, "failed", "", *first, "")
         else:
-            runs = contender.seconds
+            runs = contender.values
             away = "" if contender is row.contenders[0] or contender.result is None else f"{contender.difference:.0e}"
             if row.quality is not None:
                 away = "" if math.isnan(contender.quality) else f"{contender.quality:.4f}"
-            yield (contender.name, milliseconds(contender.median), f"{milliseconds(min(runs))} to {milliseconds(max(runs))}", *first, away)
+            yield (contender.name, row.unit.text(contender.median), spread(row.unit, runs), *first, away)
         for other in more:
             yield ("", "", "", *other, "")
         for name, runs in contender.parts.items():
             median = sorted(runs)[len(runs) // 2]
-            yield (f"{contender.name}, {name}", milliseconds(median), f"{milliseconds(min(runs))} to {milliseconds(max(runs))}", "", "", "", "")
+            yield (f"{contender.name}, {name}", MILLISECONDS.text(median), spread(MILLISECONDS, runs), "", "", "", "")
 
 
 def table(header, cells):
@@ -77,7 +79,7 @@ def picture(title, rows):
     for row in rows:
         parts.append(f'<text x="10" y="{y + 13}" class="row">{html.escape(row.title)}</text>')
         y += 24
-        longest = max((c.median for c in row.contenders if c.seconds), default=math.nan)
+        longest = max((c.median for c in row.contenders if c.values), default=math.nan)
         for contender in row.contenders:
             parts.append(f'<text x="{left - 8}" y="{y + 13}" text-anchor="end">{html.escape(contender.name)}</text>')
             if contender.error:
@@ -86,7 +88,7 @@ def picture(title, rows):
                 length = (width - left - 90) * contender.median / longest
                 kind = "ours" if contender.name.startswith("Echolon") else "peer"
                 parts.append(f'<rect x="{left}" y="{y}" width="{length:.1f}" height="{bar}" class="{kind}"/>'
-                             f'<text x="{left + length + 6:.1f}" y="{y + 13}">{milliseconds(contender.median)} ms</text>')
+                             f'<text x="{left + length + 6:.1f}" y="{y + 13}">{row.unit.text(contender.median)} {row.unit.name}</text>')
             y += bar + gap
         y += 12
     style = ("text{font:13px sans-serif;fill:#222}.title{font-weight:bold;font-size:15px}.row{fill:#555}"
@@ -99,7 +101,7 @@ def picture(title, rows):
 def write(folder, name, title, notes, rows, facts):
     """The table on the terminal and in <name>.md, the picture in <name>.svg."""
     def header(row):
-        return ("", "ms, median", "range", "ratio", "must", "", row.quality.text() if row.quality else "differs by")
+        return ("", f"{row.unit.name}, median", "range", "ratio", "must", "", row.quality.text() if row.quality else "differs by")
 
     text = [f"# {title}", f"Made by `bench/run {name}`. {notes}", f"![{title}]({name}.svg)"]
     for row in rows:
